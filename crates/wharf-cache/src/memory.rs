@@ -1,0 +1,134 @@
+//! The cache in the memory of this process.
+
+use std::{error::Error as _, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use moka::future::Cache;
+use wharf_core::{BlobDescriptorCache, BlobDescriptorService, Error, Result};
+use wharf_digest::Digest;
+use wharf_manifest::Descriptor;
+use wharf_reference::RepositoryName;
+
+use crate::epochs::Epochs;
+
+/// Remembers the descriptors that are asked for most, in this process. Cheap to clone; clones share
+/// what they remember.
+///
+/// A [`clear`](BlobDescriptorService::clear) reaches loads that are under way: whoever asked before
+/// it still gets what they find, whoever asks afterwards never does.
+#[derive(Clone)]
+pub struct MokaDescriptorCache {
+    entries: Cache<Key, Descriptor>,
+    epochs: Arc<Epochs>,
+    /// `None` for the part that belongs to the whole registry.
+    scope: Option<RepositoryName>,
+}
+
+/// A digest, as one repository or the whole registry knows it.
+type Subject = (Option<RepositoryName>, Digest);
+
+/// A subject, and the epoch in which it was asked for. A clear begins another epoch: what a load
+/// then still puts in under the old one is not found any more.
+type Key = (Subject, u64);
+
+/// How long an entry stays that nobody asks for, or, after a clear, nobody can ask for.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+// === impl MokaDescriptorCache ===
+
+impl MokaDescriptorCache {
+    /// Remembers up to so many descriptors, or any number of them if `entries` is not positive
+    /// (`storage.cache.blobdescriptorsize` of docker/distribution).
+    pub fn new(entries: i64) -> Self {
+        let builder = Cache::builder().name("blob descriptors").time_to_idle(IDLE);
+        let builder = match u64::try_from(entries) {
+            Ok(entries @ 1..) => builder.max_capacity(entries),
+            _ => builder,
+        };
+        Self { entries: builder.build(), epochs: Arc::new(Epochs::new()), scope: None }
+    }
+
+    fn key(&self, digest: &Digest) -> Key {
+        let subject = self.subject(digest);
+        let epoch = self.epochs.current(&subject);
+        (subject, epoch)
+    }
+
+    fn subject(&self, digest: &Digest) -> Subject {
+        (self.scope.clone(), *digest)
+    }
+}
+
+impl Default for MokaDescriptorCache {
+    /// Remembers 10,000 descriptors, like docker/distribution.
+    fn default() -> Self {
+        Self::new(10_000)
+    }
+}
+
+#[async_trait]
+impl BlobDescriptorService for MokaDescriptorCache {
+    async fn get_or_load(
+        &self,
+        digest: &Digest,
+        load: BoxFuture<'_, Result<Descriptor>>,
+    ) -> Result<Descriptor> {
+        let key = self.key(digest);
+        // Only the first of those who ask at the same time takes its load.
+        let mut load = Some(load);
+        let first = async { load.take().expect("the cache asks once for a value").await };
+        let error = match self.entries.try_get_with_by_ref(&key, first).await {
+            Ok(descriptor) => return Ok(descriptor),
+            Err(error) => error,
+        };
+        match load {
+            // Another caller began to look before this one asked: the blob may have come since.
+            // Every other failure is true for all who waited.
+            Some(load) if error.is_unknown() => {
+                let descriptor = load.await?;
+                self.entries.insert(key, descriptor.clone()).await;
+                Ok(descriptor)
+            }
+            _ => Err(owned(error)),
+        }
+    }
+
+    async fn get(&self, digest: &Digest) -> Option<Descriptor> {
+        self.entries.get(&self.key(digest)).await
+    }
+
+    async fn set(&self, digest: &Digest, descriptor: Descriptor) {
+        self.entries.insert(self.key(digest), descriptor).await;
+    }
+
+    async fn clear(&self, digest: &Digest) {
+        let subject = self.subject(digest);
+        let epoch = self.epochs.end(&subject);
+        self.entries.invalidate(&(subject, epoch)).await;
+    }
+}
+
+impl BlobDescriptorCache for MokaDescriptorCache {
+    fn repository_scoped(&self, name: &RepositoryName) -> Arc<dyn BlobDescriptorService> {
+        Arc::new(Self { scope: Some(name.clone()), ..self.clone() })
+    }
+}
+
+impl fmt::Debug for MokaDescriptorCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MokaDescriptorCache")
+            .field("entries", &self.entries.entry_count())
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error of a load that several callers may share: the same condition for each of them, and
+/// what they share as its cause.
+fn owned(error: Arc<Error>) -> Error {
+    Arc::try_unwrap(error).unwrap_or_else(|shared| {
+        let condition = Error::from(shared.kind().clone());
+        if shared.source().is_some() { condition.because(shared) } else { condition }
+    })
+}

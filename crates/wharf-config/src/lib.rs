@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod configuration;
+mod duration;
+mod environment;
+mod error;
+mod http;
+mod log;
+pub mod schema;
+mod secret;
+mod section;
+mod storage;
+mod tree;
+mod validation;
+mod yaml;
+
+pub use configuration::{Configuration, Loaded};
+pub use error::{ConfigError, Place, Warning};
+pub use http::{Address, Header, Http, Limits};
+pub use log::{Formatter, Level, Log};
+pub use secret::Secret;
+pub use storage::{CacheSize, Driver, Storage, UploadPurging};
+pub use validation::{Pattern, Platform, Platforms, Validation};

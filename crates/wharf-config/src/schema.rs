@@ -1,0 +1,258 @@
+//! Every key there is, in one table.
+//!
+//! The environment overlay, the search for unknown keys and the tests walk it. To add a key is to add
+//! its row here, a line to the reader of its section, and one to whatever maps it to an option.
+
+/// A key and what may stand below it.
+#[derive(Debug)]
+pub struct Key {
+    /// What it is called in a file.
+    pub name: &'static str,
+    /// What it is called in a variable, where that is not its name in upper case.
+    pub variable: Option<&'static str>,
+    /// What it holds.
+    pub shape: Shape,
+    /// What becomes of it.
+    pub support: Support,
+}
+
+/// What a key holds.
+#[derive(Debug)]
+pub enum Shape {
+    /// One text, number, flag or duration.
+    Value,
+    /// These keys.
+    Section(&'static [Key]),
+    /// One of these keys, or just its name; some of them may be settings for whichever it is. What
+    /// is not among them is an error: nobody chooses something in order to go without it.
+    Choice(&'static [Key]),
+    /// Keys that the operator makes up, with values of one shape.
+    Map(&'static Shape),
+    /// Items of one shape.
+    List(&'static Shape),
+    /// Anything: only its owner knows.
+    Free,
+}
+
+/// What becomes of a key that is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It is read.
+    Read,
+    /// It has no effect, which is no harm; the operator is told this.
+    Ignored(&'static str),
+    /// It has no effect, which the operator could not want: an error that says this, if the key is
+    /// set to anything.
+    Refused(&'static str),
+    /// The same, for a key that says enough by being there.
+    RefusedEvenIfEmpty(&'static str),
+}
+
+/// The keys of the whole file.
+pub static SCHEMA: &[Key] = &[
+    value("version"),
+    section("log", LOG),
+    value("loglevel"),
+    choice("storage", STORAGE),
+    choice("auth", AUTH),
+    section("middleware", MIDDLEWARE),
+    section("catalog", &[value("maxentries")]),
+    section("tags", &[value("maxtags")]),
+    section("http", HTTP),
+    free("notifications").refused("notifications are not supported yet"),
+    free("redis").ignored("redis is not supported yet"),
+    section("health", HEALTH).ignored("health checks are not supported yet"),
+    free("proxy").refused("a pull-through cache is not supported yet"),
+    section("validation", VALIDATION),
+    free("policy").ignored("classes of repositories are not supported yet"),
+];
+
+const LOG: &[Key] = &[
+    section("accesslog", &[value("disabled")]),
+    value("level"),
+    value("formatter"),
+    key("fields", Shape::Map(&Shape::Value)),
+    value("reportcaller"),
+    free("hooks").ignored("hooks of the log are not supported yet"),
+];
+
+const NO_CLOUD: &str = "this storage driver is not supported yet";
+
+const STORAGE: &[Key] = &[
+    section("filesystem", &[value("rootdirectory"), value("maxthreads")]),
+    section("inmemory", &[]),
+    free("s3").refused_even_if_empty(NO_CLOUD),
+    free("s3aws").refused_even_if_empty(NO_CLOUD),
+    free("azure").refused_even_if_empty(NO_CLOUD),
+    free("gcs").refused_even_if_empty(NO_CLOUD),
+    section("tag", &[value("concurrencylimit")]).ignored("how many tags are read at once is fixed"),
+    section("delete", &[value("enabled")]),
+    section("redirect", &[value("disable")]),
+    section("cache", &[value("blobdescriptor"), value("layerinfo"), value("blobdescriptorsize")]),
+    section(
+        "maintenance",
+        &[
+            section(
+                "uploadpurging",
+                &[value("enabled"), value("age"), value("interval"), value("dryrun")],
+            ),
+            section("readonly", &[value("enabled")]),
+        ],
+    ),
+];
+
+const NO_AUTH: &str = "access control is not supported yet";
+
+const AUTH: &[Key] = &[
+    free("none").ignored("there is no access control to configure"),
+    free("silly").refused_even_if_empty(NO_AUTH),
+    free("htpasswd").refused_even_if_empty(NO_AUTH),
+    free("token").refused_even_if_empty(NO_AUTH),
+];
+
+const NO_MIDDLEWARE: &str = "middleware is not supported yet";
+
+const MIDDLEWARE: &[Key] = &[
+    free("registry").refused(NO_MIDDLEWARE),
+    free("repository").refused(NO_MIDDLEWARE),
+    free("storage").refused(NO_MIDDLEWARE),
+];
+
+const HTTP: &[Key] = &[
+    value("addr"),
+    value("net"),
+    value("host"),
+    value("prefix"),
+    value("secret"),
+    value("relativeurls"),
+    value("draintimeout"),
+    free("tls").refused("TLS is not supported yet"),
+    key("headers", Shape::Map(&Shape::List(&Shape::Value))),
+    section("debug", &[value("addr"), section("prometheus", &[value("enabled"), value("path")])])
+        .ignored("the debug server is not supported yet"),
+    section("http2", &[value("disabled")]),
+    section("h2c", &[value("enabled")]),
+    section(
+        "limits",
+        &[
+            value("headertimeout"),
+            value("idletimeout"),
+            value("stalltimeout"),
+            value("headersize"),
+            value("manifestsize"),
+            value("readmemory"),
+            value("connections"),
+        ],
+    ),
+];
+
+const HEALTH: &[Key] = &[
+    free("storagedriver"),
+    free("file").variable("FILECHECKERS"),
+    free("http").variable("HTTPCHECKERS"),
+    free("tcp").variable("TCPCHECKERS"),
+];
+
+const PATTERNS: Shape = Shape::List(&Shape::Value);
+
+const VALIDATION: &[Key] = &[
+    value("enabled"),
+    value("disabled"),
+    section(
+        "manifests",
+        &[
+            value("sparse"),
+            section("urls", &[key("allow", PATTERNS), key("deny", PATTERNS)]),
+            section(
+                "indexes",
+                &[
+                    value("platforms"),
+                    key(
+                        "platformlist",
+                        Shape::List(&Shape::Section(&[value("architecture"), value("os")])),
+                    ),
+                ],
+            ),
+        ],
+    ),
+];
+
+/// The paths of all keys that are read and hold something of their own, in the order of the table:
+/// `http.addr`, `validation.manifests.indexes.platformlist`. A driver without settings counts.
+pub fn read_keys() -> Vec<String> {
+    let mut paths = Vec::new();
+    collect("", SCHEMA, &mut paths);
+    paths
+}
+
+fn collect(parent: &str, keys: &[Key], paths: &mut Vec<String>) {
+    for key in keys.iter().filter(|key| key.support == Support::Read) {
+        let path = join(parent, key.name);
+        match &key.shape {
+            Shape::Section(keys) | Shape::Choice(keys) if !keys.is_empty() => {
+                collect(&path, keys, paths);
+            }
+            _ => paths.push(path),
+        }
+    }
+}
+
+/// The path of a key.
+pub(crate) fn join(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// Whether a part of a variable's name means this key.
+    pub(crate) fn is_variable(&self, part: &str) -> bool {
+        match self.variable {
+            Some(variable) => variable == part,
+            None => {
+                self.name.len() == part.len()
+                    && self.name.bytes().zip(part.bytes()).all(|(a, b)| a.to_ascii_uppercase() == b)
+            }
+        }
+    }
+
+    const fn variable(mut self, variable: &'static str) -> Self {
+        self.variable = Some(variable);
+        self
+    }
+
+    const fn ignored(mut self, why: &'static str) -> Self {
+        self.support = Support::Ignored(why);
+        self
+    }
+
+    const fn refused(mut self, why: &'static str) -> Self {
+        self.support = Support::Refused(why);
+        self
+    }
+
+    const fn refused_even_if_empty(mut self, why: &'static str) -> Self {
+        self.support = Support::RefusedEvenIfEmpty(why);
+        self
+    }
+}
+
+const fn key(name: &'static str, shape: Shape) -> Key {
+    Key { name, variable: None, shape, support: Support::Read }
+}
+
+const fn value(name: &'static str) -> Key {
+    key(name, Shape::Value)
+}
+
+const fn free(name: &'static str) -> Key {
+    key(name, Shape::Free)
+}
+
+const fn section(name: &'static str, keys: &'static [Key]) -> Key {
+    key(name, Shape::Section(keys))
+}
+
+const fn choice(name: &'static str, keys: &'static [Key]) -> Key {
+    key(name, Shape::Choice(keys))
+}

@@ -1,0 +1,188 @@
+//! `storage`: where content is kept, and what may be done to it.
+
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+
+use crate::{
+    ConfigError, Warning,
+    section::{Scalar, Section},
+    tree::Entry,
+};
+
+/// Where content is kept, and what may be done to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Storage {
+    /// The one key of `storage` that names a driver.
+    pub driver: Driver,
+    /// `storage.delete.enabled`: clients may delete.
+    pub delete: bool,
+    /// Not `storage.redirect.disable`: clients may be sent to the store itself.
+    pub redirect: bool,
+    /// `storage.cache`: how many descriptors are remembered, if any.
+    pub cache: Option<CacheSize>,
+    /// `storage.maintenance.uploadpurging`.
+    pub upload_purging: UploadPurging,
+    /// `storage.maintenance.readonly.enabled`: nothing is changed.
+    pub read_only: bool,
+}
+
+/// A storage driver and its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// A directory.
+    Filesystem {
+        /// `rootdirectory`.
+        root: PathBuf,
+        /// `maxthreads`: how many operations run at once; at least 25.
+        max_threads: u32,
+    },
+    /// The memory of the process.
+    InMemory,
+}
+
+/// How many descriptors a cache holds: a number, or as many as there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheSize {
+    /// At most so many.
+    Entries(NonZeroU64),
+    /// No bound, which the original reads out of a size of 0 or less.
+    Unlimited,
+}
+
+/// What happens to uploads that nobody finishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadPurging {
+    /// Whether they are removed at all.
+    pub enabled: bool,
+    /// Those that began so long ago are.
+    pub age: Duration,
+    /// How often they are looked for.
+    pub interval: Duration,
+    /// They are only logged.
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum CacheKind {
+    InMemory,
+    Redis,
+}
+
+/// The keys of `storage` that are no drivers.
+const SETTINGS: &[&str] = &["tag", "delete", "redirect", "cache", "maintenance"];
+
+// === impl Storage ===
+
+impl Storage {
+    pub(crate) fn read(
+        root: &Section<'_>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, ConfigError> {
+        let storage = root.section("storage")?;
+        let maintenance = storage.section("maintenance")?;
+        Ok(Self {
+            driver: Driver::read(&storage)?,
+            delete: storage.section("delete")?.flag("enabled")?,
+            redirect: !storage.section("redirect")?.flag("disable")?,
+            cache: cache(&storage.section("cache")?, warnings)?,
+            upload_purging: UploadPurging::read(&maintenance.section("uploadpurging")?)?,
+            read_only: maintenance.section("readonly")?.flag("enabled")?,
+        })
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    fn read(storage: &Section<'_>) -> Result<Self, ConfigError> {
+        let is_driver = |entry: &&Entry| !SETTINGS.contains(&entry.key.as_str());
+        let drivers: Vec<&Entry> = storage.entries().iter().filter(is_driver).collect();
+        match drivers[..] {
+            [] => Err(storage.error("no storage driver, expected filesystem or inmemory")),
+            [driver] if driver.key == "inmemory" => {
+                storage.section("inmemory").map(|_| Self::InMemory)
+            }
+            [_] => Self::filesystem(&storage.section("filesystem")?),
+            [first, second, ..] => {
+                let problem = format!("several storage drivers: {}, {}", first.key, second.key);
+                Err(ConfigError::new(second.place.clone(), "storage", problem))
+            }
+        }
+    }
+
+    fn filesystem(parameters: &Section<'_>) -> Result<Self, ConfigError> {
+        const MAX_THREADS: u32 = 100;
+        const FEWEST_THREADS: u32 = 25;
+
+        let max_threads: u32 = parameters.value_or("maxthreads", MAX_THREADS)?;
+        Ok(Self::Filesystem {
+            root: parameters.value_or("rootdirectory", "/var/lib/registry".into())?,
+            max_threads: max_threads.max(FEWEST_THREADS),
+        })
+    }
+}
+
+// === impl CacheSize ===
+
+impl CacheSize {
+    const DEFAULT: i64 = 10_000;
+
+    fn of(size: i64) -> Self {
+        u64::try_from(size).ok().and_then(NonZeroU64::new).map_or(Self::Unlimited, Self::Entries)
+    }
+}
+
+fn cache(
+    cache: &Section<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<CacheSize>, ConfigError> {
+    let old = cache.value::<CacheKind>("layerinfo")?;
+    if let Some(found) = cache.find("layerinfo") {
+        let problem = "deprecated, use blobdescriptor";
+        warnings.push(Warning::new(found.place().clone(), found.path(), problem));
+    }
+    let size = cache.value_or("blobdescriptorsize", CacheSize::DEFAULT)?;
+    match cache.value("blobdescriptor")?.or(old) {
+        None => Ok(None),
+        Some(CacheKind::InMemory) => Ok(Some(CacheSize::of(size))),
+        Some(CacheKind::Redis) => {
+            Err(cache.error("a cache in redis is not supported yet, expected inmemory"))
+        }
+    }
+}
+
+// === impl UploadPurging ===
+
+impl UploadPurging {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        Ok(Self {
+            enabled: section.value_or("enabled", default.enabled)?,
+            age: section.value_or("age", default.age)?,
+            interval: section.time("interval", default.interval, Duration::from_secs(1))?,
+            dry_run: section.value_or("dryrun", default.dry_run)?,
+        })
+    }
+}
+
+impl Default for UploadPurging {
+    /// Daily, what is older than a week.
+    fn default() -> Self {
+        Self { enabled: true, age: 7 * 24 * Self::HOUR, interval: 24 * Self::HOUR, dry_run: false }
+    }
+}
+
+// === impl CacheKind ===
+
+impl Scalar for CacheKind {
+    const EXPECTED: &'static str = "inmemory or redis";
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "inmemory" => Some(Self::InMemory),
+            "redis" => Some(Self::Redis),
+            _ => None,
+        }
+    }
+}

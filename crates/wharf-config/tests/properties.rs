@@ -1,0 +1,42 @@
+//! Nothing that is written into a file or a variable may bring the program down.
+
+use proptest::prelude::*;
+use wharf_config::{Configuration, schema};
+
+/// Wrong for every key: a scalar, a list of scalars and a map are all not this.
+const WRONG: &str = "[[x]]";
+
+#[test]
+fn every_key_of_the_schema_is_read() {
+    for path in schema::read_keys() {
+        let base = match path.starts_with("storage.inmemory") {
+            true => "version: 0.1\nstorage: {inmemory: }\n",
+            false => "version: 0.1\nstorage: {filesystem: }\n",
+        };
+        let variable = format!("REGISTRY_{}", path.replace('.', "_").to_uppercase());
+        let result = Configuration::load(base, "c.yml", [(variable, WRONG.to_owned())]);
+        let error = result.map(|_| ()).expect_err(&path);
+        assert!(error.key().starts_with(&path), "{path}: {error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_loaded_or_refused(text in "\\PC*|[ -~\\n]{0,400}|[a-z:{}\\[\\], &*!'\"\\n-]{0,200}") {
+        let _ = Configuration::load(&text, "c.yml", []);
+    }
+
+    #[test]
+    fn any_value_of_any_key_is_taken_or_refused(
+        index in any::<prop::sample::Index>(),
+        value in "\\PC{0,40}|[0-9a-z.:-]{0,12}|-?[0-9]{1,25}|[0-9.]{1,8}(h|m|s|ms)",
+        tail in "(_[A-Z0-9]{0,4}){0,2}",
+    ) {
+        let keys = schema::read_keys();
+        let key = index.get(&keys).replace('.', "_").to_uppercase();
+        let environment = [(format!("REGISTRY_{key}{tail}"), value)];
+        let _ = Configuration::load(Configuration::EMBEDDED, "c.yml", environment);
+    }
+}

@@ -1,0 +1,346 @@
+//! The only place that touches the disk: every name is resolved beneath the root, and every change
+//! goes through the trace, if there is one.
+
+use std::{
+    ffi::CString,
+    fs::File,
+    io::{self, IoSlice, Read},
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, fsync, linkat, mkdirat, openat, renameat, unlinkat},
+    io::{Errno, pwritev},
+};
+use wharf_content::FileRegion;
+use wharf_driver::StoragePath;
+
+use crate::{
+    fault::is_absent,
+    remove::remove_tree,
+    trace::{FileId, Step, Trace},
+};
+
+/// A root and what lies beneath it.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    root: OwnedFd,
+    path: PathBuf,
+    /// Whether the kernel has openat2(2); a container runtime may refuse it.
+    beneath: bool,
+    next_file: AtomicU64,
+    trace: Option<Trace>,
+}
+
+/// A file that is open for writing.
+#[derive(Debug)]
+pub(crate) struct Writable {
+    file: File,
+    id: FileId,
+    trace: Option<Trace>,
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Not blocking, so that a pipe somebody left in the tree cannot hang us.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+const EDIT: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+const CREATE: OFlags = OFlags::RDWR
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+// === impl Disk ===
+
+impl Disk {
+    /// Opens a root, which is made if it is not there.
+    pub(crate) fn open(path: &Path, trace: Option<Trace>) -> io::Result<Self> {
+        make_root(path)?;
+        let path = path.canonicalize()?;
+        let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
+        let beneath = open_beneath(&root, ".", FOLDER).is_ok();
+        Ok(Self { root, path, beneath, next_file: AtomicU64::new(0), trace })
+    }
+
+    /// A folder that is there.
+    pub(crate) fn folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
+        self.resolve(path, FOLDER)
+    }
+
+    /// A folder that is made if it is not there, with all above it; `made` hears of each new one.
+    pub(crate) fn make_folder(
+        &self,
+        path: &StoragePath,
+        made: &dyn Fn(&StoragePath),
+    ) -> io::Result<OwnedFd> {
+        let absent = match self.folder(path) {
+            Err(error) if is_absent(&error) => error,
+            found => return found,
+        };
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(absent);
+        };
+        let parent = self.make_folder(&parent, made)?;
+        let make = || Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o777))?);
+        match self.step(make, || Step::MakeFolder(path.clone())) {
+            Ok(()) => made(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        self.folder(path)
+    }
+
+    /// Whatever is at a path, not to be read or written but to be described.
+    pub(crate) fn describe(&self, path: &StoragePath) -> io::Result<std::fs::Metadata> {
+        File::from(self.resolve(path, OFlags::PATH | OFlags::CLOEXEC)?).metadata()
+    }
+
+    /// Whatever has a name, a symlink itself and not what it leads to.
+    pub(crate) fn describe_name(&self, path: &StoragePath) -> io::Result<std::fs::Metadata> {
+        let (folder, name) = self.place_of(path)?;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        File::from(openat(&folder, name, flags, Mode::empty())?).metadata()
+    }
+
+    /// A file that is there, for reading.
+    pub(crate) fn read(&self, path: &StoragePath) -> io::Result<File> {
+        self.resolve(path, READ).map(File::from)
+    }
+
+    /// A file that is there, for writing.
+    pub(crate) fn edit(&self, path: &StoragePath) -> io::Result<Writable> {
+        let id = self.next_id();
+        let file = self.step(
+            || self.resolve(path, EDIT).map(File::from),
+            || Step::Open(path.clone(), id),
+        )?;
+        Ok(Writable { file, id, trace: self.trace.clone() })
+    }
+
+    /// A new file in a folder that is there.
+    pub(crate) fn create(&self, path: &StoragePath) -> io::Result<Writable> {
+        let (folder, name) = self.place_of(path)?;
+        let (id, mode) = (self.next_id(), Mode::from_raw_mode(0o666));
+        let file = self.step(
+            || Ok(File::from(openat(&folder, name, CREATE, mode)?)),
+            || Step::Create(path.clone(), id),
+        )?;
+        Ok(Writable { file, id, trace: self.trace.clone() })
+    }
+
+    /// Moves a name to where `folder`, which is the open parent of `to`, is now.
+    pub(crate) fn rename_into(
+        &self,
+        from: &StoragePath,
+        folder: &OwnedFd,
+        to: &StoragePath,
+    ) -> io::Result<()> {
+        let (source, name) = self.place_of(from)?;
+        self.step(
+            || Ok(renameat(&source, name, folder, last(to)?)?),
+            || Step::Rename(from.clone(), to.clone()),
+        )
+    }
+
+    /// Moves a name, and replaces what is there.
+    pub(crate) fn rename(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
+        self.rename_into(from, &self.place_of(to)?.0, to)
+    }
+
+    /// Gives a file a further name where `folder`, which is the open parent of `to`, is now; fails
+    /// if the name is taken.
+    pub(crate) fn link_into(
+        &self,
+        from: &StoragePath,
+        folder: &OwnedFd,
+        to: &StoragePath,
+    ) -> io::Result<()> {
+        let (source, name) = self.place_of(from)?;
+        self.step(
+            || Ok(linkat(&source, name, folder, last(to)?, AtFlags::empty())?),
+            || Step::Link(from.clone(), to.clone()),
+        )
+    }
+
+    /// Gives a file a further name.
+    pub(crate) fn link(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
+        self.link_into(from, &self.place_of(to)?.0, to)
+    }
+
+    /// Removes the name of a file.
+    pub(crate) fn unlink(&self, path: &StoragePath) -> io::Result<()> {
+        let (folder, name) = self.place_of(path)?;
+        self.step(
+            || Ok(unlinkat(&folder, name, AtFlags::empty())?),
+            || Step::Unlink(path.clone()),
+        )
+    }
+
+    /// Removes a folder with everything below it, and follows no symlink on the way.
+    pub(crate) fn remove_tree(&self, path: &StoragePath) -> io::Result<()> {
+        let (folder, name) = self.place_of(path)?;
+        self.step(
+            || remove_tree(folder.as_fd(), &CString::new(name)?),
+            || Step::RemoveTree(path.clone()),
+        )
+    }
+
+    /// Makes the entries of an open folder durable; `path` is where it is.
+    pub(crate) fn sync_folder(&self, path: &StoragePath, folder: &OwnedFd) -> io::Result<()> {
+        self.step(|| Ok(fsync(folder)?), || Step::SyncFolder(path.clone()))
+    }
+
+    /// Makes the content of a file that is there durable, whoever wrote it.
+    pub(crate) fn sync_path(&self, path: &StoragePath) -> io::Result<()> {
+        let file = self.read(path)?;
+        self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
+    }
+
+    fn place_of<'a>(&self, path: &'a StoragePath) -> io::Result<(OwnedFd, &'a str)> {
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((self.folder(&folder)?, last(path)?))
+    }
+
+    fn next_id(&self) -> FileId {
+        FileId(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn step<T>(
+        &self,
+        act: impl FnOnce() -> io::Result<T>,
+        step: impl FnOnce() -> Step,
+    ) -> io::Result<T> {
+        take(self.trace.as_ref(), act, step)
+    }
+
+    /// Opens what is there, beneath the root wherever symlinks lead.
+    fn resolve(&self, path: &StoragePath, flags: OFlags) -> io::Result<OwnedFd> {
+        let name = if path.is_root() { "." } else { path.as_str() };
+        if self.beneath {
+            return Ok(open_beneath(&self.root, name, flags)?);
+        }
+        // The next best: two looks, between which a symlink could change.
+        let real = self.path.join(name).canonicalize()?;
+        if !real.starts_with(&self.path) {
+            return Err(Errno::XDEV.into());
+        }
+        Ok(openat(rustix::fs::CWD, &real, flags | OFlags::NOFOLLOW, Mode::empty())?)
+    }
+}
+
+// === impl Writable ===
+
+impl Writable {
+    /// The open file, for what changes nothing.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes pieces, one after the other, from `offset` on.
+    pub(crate) fn write(&self, offset: u64, pieces: &[Bytes]) -> io::Result<()> {
+        if self.trace.is_none() {
+            return write_all(&self.file, offset, pieces);
+        }
+        let mut offset = offset;
+        for piece in pieces {
+            let write = || write_all(&self.file, offset, std::slice::from_ref(piece));
+            let step = || Step::Write(self.id, offset, piece.clone());
+            take(self.trace.as_ref(), write, step)?;
+            offset += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Cuts the file to a length.
+    pub(crate) fn cut(&self, length: u64) -> io::Result<()> {
+        take(self.trace.as_ref(), || self.file.set_len(length), || Step::Cut(self.id, length))
+    }
+
+    /// Makes the content durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        take(self.trace.as_ref(), || self.file.sync_all(), || Step::SyncFile(self.id))
+    }
+
+    /// Copies the first `length` bytes of another file, without them entering user space where the
+    /// file system can do that.
+    pub(crate) fn copy_from(&self, source: &File, length: u64) -> io::Result<()> {
+        if io::copy(&mut source.take(length), &mut &self.file)? != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Some(trace) = &self.trace else {
+            return Ok(());
+        };
+        let region = FileRegion::new(self.file.try_clone()?.into(), 0, length);
+        let bytes = region.read_blocking()?;
+        trace.take(|| Ok(()), || Step::Write(self.id, 0, bytes))
+    }
+}
+
+fn take<T>(
+    trace: Option<&Trace>,
+    act: impl FnOnce() -> io::Result<T>,
+    step: impl FnOnce() -> Step,
+) -> io::Result<T> {
+    match trace {
+        None => act(),
+        Some(trace) => trace.take(act, step),
+    }
+}
+
+fn last(path: &StoragePath) -> io::Result<&str> {
+    path.name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+fn write_all(file: &File, mut offset: u64, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut rest = slices.as_mut_slice();
+    // Drops empty pieces at the front, so that nothing written means that nothing can be.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match pwritev(file, rest, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut rest, written);
+                offset += written as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn open_beneath(root: &OwnedFd, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    use rustix::fs::{ResolveFlags, openat2};
+
+    const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+    const ATTEMPTS: usize = 128;
+    for _ in 1..ATTEMPTS {
+        match openat2(root, name, flags, Mode::empty(), BENEATH) {
+            // A rename went on at the same time, and the kernel could not tell whether it was safe.
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            done => return done,
+        }
+    }
+    openat2(root, name, flags, Mode::empty(), BENEATH)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_beneath(_: &OwnedFd, _: &str, _: OFlags) -> rustix::io::Result<OwnedFd> {
+    Err(Errno::NOSYS)
+}
+
+/// Makes the root, and makes durable that it was made.
+fn make_root(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.is_dir()).collect();
+    std::fs::create_dir_all(&path)?;
+    for parent in new.iter().filter_map(|folder| folder.parent()) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}

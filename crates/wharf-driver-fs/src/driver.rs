@@ -1,0 +1,237 @@
+//! The driver: the contract, each operation on a blocking thread.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::{ByteRange, Content, FileRegion};
+use wharf_driver::{
+    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
+};
+
+use crate::{
+    disk::Disk,
+    durable::DurableFolders,
+    fault::{At, is_absent},
+    listing::Listings,
+    place::{HIDDEN, Tree},
+    session::{Session, last_checkpoint},
+    trace::Trace,
+    upload::FsUpload,
+};
+
+/// Keeps content as files below a folder.
+#[derive(Clone, Debug)]
+pub struct FsDriver {
+    tree: Arc<Tree>,
+    read_at_once: u64,
+}
+
+/// What can be chosen about an [`FsDriver`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Content, or a range of it, of up to so many bytes is read when it is opened; more is handed
+    /// out as a file region. One small read costs less than a file that stays open.
+    pub read_at_once: u64,
+    /// How many names of folders are remembered for lists.
+    pub listed_names: u64,
+    /// How many folders are remembered to be durable.
+    pub durable_folders: u64,
+    /// How old a temporary file is before it counts as left behind.
+    pub leftover_age: Duration,
+    /// Where every step is recorded, for tests of what a power cut may leave.
+    #[doc(hidden)]
+    pub trace: Option<Trace>,
+}
+
+// === impl FsDriver ===
+
+impl FsDriver {
+    /// Opens the folder `root`, which is made if it is not there, and removes what processes that
+    /// died left behind. A root that cannot be written to can still be read.
+    pub fn new(root: impl AsRef<Path>, options: Options) -> io::Result<Self> {
+        let tree = Tree {
+            disk: Disk::open(root.as_ref(), options.trace)?,
+            durable: DurableFolders::new(options.durable_folders),
+            listings: Listings::new(options.listed_names),
+        };
+        tree.clean(options.leftover_age);
+        Ok(Self { tree: Arc::new(tree), read_at_once: options.read_at_once })
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        path: &StoragePath,
+        act: impl FnOnce(&Arc<Tree>, &StoragePath) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if HIDDEN.hides(path) {
+            return Err(Error::new(ErrorKind::InvalidPath, path));
+        }
+        let (tree, own) = (Arc::clone(&self.tree), path.clone());
+        blocking(path, move || act(&tree, &own)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Driver for FsDriver {
+    fn name(&self) -> &'static str {
+        "filesystem"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            create_if_absent: true,
+            file_regions: true,
+            presign: false,
+            persistent: true,
+        }
+    }
+
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        self.run(path, move |tree, path| {
+            let (file, metadata) = read(tree, path)?;
+            if metadata.size > limit {
+                return Err(Error::new(ErrorKind::TooLarge { limit }, path));
+            }
+            let mut content = Vec::new();
+            file.take(limit).read_to_end(&mut content).at(path)?;
+            Ok(content.into())
+        })
+        .await
+    }
+
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
+        self.run(path, move |tree, path| tree.put(path, &content, mode).at(path)).await
+    }
+
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        let at_once = self.read_at_once;
+        self.run(path, move |tree, path| {
+            let (file, metadata) = read(tree, path)?;
+            let size = metadata.size;
+            let range = match range {
+                None => 0..size,
+                Some(range) => range
+                    .resolve(size)
+                    .ok_or_else(|| Error::new(ErrorKind::OutOfRange { size }, path))?,
+            };
+            let length = range.end - range.start;
+            let region = FileRegion::new(Arc::new(file), range.start, length);
+            let content = match length <= at_once {
+                true => Content::Bytes(region.read_blocking().at(path)?),
+                false => Content::File(region),
+            };
+            Ok(Opened { metadata, range, content })
+        })
+        .await
+    }
+
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        self.run(path, |tree, path| {
+            let metadata = tree.disk.describe(path).at(path)?;
+            content_metadata(&metadata, path)
+        })
+        .await
+    }
+
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        let (after, limit) = (request.after.map(str::to_owned), request.limit);
+        self.run(folder, move |tree, folder| {
+            let request = ListRequest { after: after.as_deref(), limit };
+            match tree.listings.page(&tree.disk, folder, request) {
+                Err(error) if is_no_folder(&error) => Ok(Listing::default()),
+                page => page.at(folder),
+            }
+        })
+        .await
+    }
+
+    async fn delete(&self, path: &StoragePath) -> Result<()> {
+        self.run(path, |tree, path| match tree.delete(path).at(path)? {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::NotFound, path)),
+        })
+        .await
+    }
+
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.run(folder, |tree, folder| tree.delete_below(folder).at(folder)).await
+    }
+
+    async fn presign(
+        &self,
+        _path: &StoragePath,
+        _request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    // How many bytes may come is what a client says, and no reason to take space from others.
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        _size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>> {
+        let begun = self.run(session, Session::begin).await?;
+        Ok(Box::new(FsUpload::new(session, begun)))
+    }
+
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
+        let resumed = self.run(session, Session::resume).await?;
+        Ok(Box::new(FsUpload::new(session, resumed)))
+    }
+
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
+        self.run(session, |tree, session| last_checkpoint(tree, session)).await
+    }
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            read_at_once: 64 * 1024,
+            listed_names: 500_000,
+            durable_folders: 100_000,
+            leftover_age: Duration::from_secs(60 * 60),
+            trace: None,
+        }
+    }
+}
+
+/// Runs what may block where it may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    path: &StoragePath,
+    act: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::new(ErrorKind::Other, path).because(error)),
+    }
+}
+
+fn read(tree: &Tree, path: &StoragePath) -> Result<(File, Metadata)> {
+    let file = tree.disk.read(path).at(path)?;
+    let metadata = content_metadata(&file.metadata().at(path)?, path)?;
+    Ok((file, metadata))
+}
+
+fn content_metadata(metadata: &std::fs::Metadata, path: &StoragePath) -> Result<Metadata> {
+    match metadata.is_file() {
+        true => Ok(Metadata { size: metadata.len(), modified: metadata.modified().at(path)? }),
+        false => Err(Error::new(ErrorKind::NotFound, path)),
+    }
+}
+
+fn is_no_folder(error: &io::Error) -> bool {
+    is_absent(error) || error.kind() == io::ErrorKind::NotADirectory
+}

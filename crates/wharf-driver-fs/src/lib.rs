@@ -1,0 +1,42 @@
+//! A storage driver over a directory that survives crashes and power cuts.
+//!
+//! [`FsDriver`] keeps content as plain files below one folder, at the paths that it is given, so
+//! that the tree can be read, copied and backed up with ordinary tools.
+//!
+//! - Small content is written to a temporary file, synced, and renamed or linked to its name; then
+//!   the folder, and every folder above it that may be new, is synced.
+//! - An upload grows in its session folder and is linked to its target, so that publishing four
+//!   gigabytes costs as much as publishing four bytes.
+//! - The folder `.wharf` below the root holds temporary files and what is being removed. It is hidden,
+//!   and may be deleted while no driver runs.
+//! - No symlink leads out of the root.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use wharf_driver::{Driver, PutMode, StoragePath};
+//! use wharf_driver_fs::{FsDriver, Options};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let root = folder.path();
+//! let driver = FsDriver::new(root, Options::default())?;
+//! let path = StoragePath::parse("notes/hello")?;
+//! driver.put(&path, "hello".into(), PutMode::Overwrite).await?;
+//! assert_eq!(std::fs::read(root.join("notes/hello"))?, b"hello");
+//! # Ok(())
+//! # }
+//! ```
+
+mod checkpoint;
+mod disk;
+mod driver;
+mod durable;
+mod fault;
+mod listing;
+mod place;
+mod remove;
+mod session;
+pub mod trace;
+mod upload;
+
+pub use driver::{FsDriver, Options};

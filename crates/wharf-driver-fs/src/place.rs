@@ -1,0 +1,181 @@
+//! How content gets its name: whole, durable, and even while folders come and go.
+
+use std::{io, os::fd::OwnedFd};
+
+use bytes::Bytes;
+use uuid::Uuid;
+use wharf_driver::{PutMode, PutOutcome, StoragePath};
+
+use crate::{
+    disk::Disk,
+    durable::{DurableFolders, Identity},
+    fault::is_absent,
+    listing::Listings,
+};
+
+/// A root with what is remembered of it.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) disk: Disk,
+    pub(crate) durable: DurableFolders,
+    pub(crate) listings: Listings,
+}
+
+/// The folder below the root that is ours, and that nobody else sees.
+pub(crate) const HIDDEN: Hidden = Hidden(".wharf");
+
+pub(crate) struct Hidden(&'static str);
+
+/// How often a name is placed anew because its folder vanished meanwhile.
+const ATTEMPTS: usize = 16;
+
+// === impl Hidden ===
+
+impl Hidden {
+    pub(crate) fn hides(&self, path: &StoragePath) -> bool {
+        path.components().next() == Some(self.0)
+    }
+
+    /// Where temporary files are; on the same file system as all the rest.
+    pub(crate) fn tmp(&self) -> StoragePath {
+        self.folder("tmp")
+    }
+
+    /// Where folders go that are to be removed.
+    pub(crate) fn trash(&self) -> StoragePath {
+        self.folder("trash")
+    }
+
+    fn folder(&self, name: &str) -> StoragePath {
+        StoragePath::root()
+            .join(self.0)
+            .and_then(|hidden| hidden.join(name))
+            .expect("the names are well formed")
+    }
+}
+
+// === impl Tree ===
+
+impl Tree {
+    /// Writes small content.
+    pub(crate) fn put(
+        &self,
+        path: &StoragePath,
+        content: &Bytes,
+        mode: PutMode,
+    ) -> io::Result<PutOutcome> {
+        if mode == PutMode::Create && self.is_taken(path)? {
+            return self.keep(path);
+        }
+        let placed = self.place(path, |folder| {
+            self.with_temporary(|temporary| {
+                let file = self.disk.create(temporary)?;
+                file.write(0, std::slice::from_ref(content))?;
+                file.sync()?;
+                match mode {
+                    PutMode::Overwrite => self.disk.rename_into(temporary, folder, path),
+                    PutMode::Create => self.disk.link_into(temporary, folder, path),
+                }
+            })
+        });
+        match placed {
+            Ok(()) => Ok(PutOutcome::Written),
+            Err(error) if is_taken(&error) && mode == PutMode::Create => {
+                self.is_taken(path)?;
+                self.keep(path)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives something the name `path` by `act`, which gets the open parent and may be called
+    /// several times, and makes it durable.
+    pub(crate) fn place(
+        &self,
+        path: &StoragePath,
+        act: impl Fn(&OwnedFd) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
+        for _ in 0..ATTEMPTS {
+            match self.place_once(&parent, &act) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the folder keeps vanishing"))
+    }
+
+    /// `false` if the folder was moved away meanwhile, and what was placed with it.
+    fn place_once(
+        &self,
+        parent: &StoragePath,
+        act: &impl Fn(&OwnedFd) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let folder = self.make_folder(parent)?;
+        let acted = act(&folder);
+        self.listings.forget(parent);
+        acted?;
+        let now = self.disk.folder(parent)?;
+        if Identity::of(&now)? != Identity::of(&folder)? {
+            return Ok(false);
+        }
+        self.durable.sync(&self.disk, parent, now).map(|()| true)
+    }
+
+    /// A folder, made if it is not there.
+    pub(crate) fn make_folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
+        self.disk.make_folder(path, &|made| {
+            made.parent().iter().for_each(|parent| self.listings.forget(parent));
+        })
+    }
+
+    /// Makes the entries of a folder durable, and the way to it.
+    pub(crate) fn sync_folder(&self, path: &StoragePath) -> io::Result<()> {
+        self.durable.sync(&self.disk, path, self.disk.folder(path)?)
+    }
+
+    /// Lends a name for a temporary file, and removes what still has it afterwards.
+    pub(crate) fn with_temporary<T>(
+        &self,
+        act: impl FnOnce(&StoragePath) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let folder = HIDDEN.tmp();
+        self.disk.make_folder(&folder, &|_| ())?;
+        let temporary = folder.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
+        let done = act(&temporary);
+        match self.disk.unlink(&temporary) {
+            Err(error) if !is_absent(&error) => {
+                tracing::warn!(path = %temporary, %error, "a temporary file stays");
+            }
+            _ => {}
+        }
+        done
+    }
+
+    /// Whether content has the name; an error if a folder has it.
+    fn is_taken(&self, path: &StoragePath) -> io::Result<bool> {
+        match self.disk.describe(path) {
+            Ok(metadata) if metadata.is_file() => Ok(true),
+            Ok(_) => Err(io::ErrorKind::IsADirectory.into()),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Content that stays is durable before anyone builds on it: its writer may not have come so
+    /// far.
+    fn keep(&self, path: &StoragePath) -> io::Result<PutOutcome> {
+        let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
+        match self.sync_folder(&parent) {
+            // Deleted meanwhile, by someone who saw it too.
+            Err(error) if !is_absent(&error) => Err(error),
+            _ => Ok(PutOutcome::Exists),
+        }
+    }
+}
+
+pub(crate) fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
+}

@@ -1,0 +1,383 @@
+//! One upload session on disk, as a blocking thread sees it.
+//!
+//! The bytes are in `data`, which carries a lock of the kernel while somebody writes: it goes with
+//! the process. `checkpoint` says how many of them count. Publishing links `data` to its target;
+//! from then on the bytes are no longer ours to change, which `checkpoint.published` remembers even
+//! after the target was deleted (a reader may still have it open), and who wants to go on gets a copy.
+
+use std::{
+    fs::TryLockError,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use wharf_content::FileRegion;
+use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath};
+
+use crate::{
+    checkpoint::{self, LARGEST},
+    disk::{Disk, Writable},
+    fault::{At, is_absent},
+    place::{Tree, is_taken},
+    remove::present,
+};
+
+/// A session that is held by us.
+#[derive(Debug)]
+pub(crate) struct Session {
+    tree: Arc<Tree>,
+    names: Names,
+    data: Writable,
+    size: u64,
+    checkpoint: Checkpoint,
+    /// Whether `data` is, or was, more than ours.
+    published: bool,
+    /// Whether an append or a sync failed, so that nobody knows what `data` holds.
+    failed: bool,
+}
+
+/// The names that a session has in its folder.
+#[derive(Debug)]
+struct Names {
+    folder: StoragePath,
+    data: StoragePath,
+    checkpoint: StoragePath,
+    /// A checkpoint that is being written.
+    fresh: StoragePath,
+    /// A copy of the data that is being made.
+    copy: StoragePath,
+    published: StoragePath,
+}
+
+/// How often something is tried that a concurrent change can spoil.
+const ATTEMPTS: usize = 16;
+
+// === impl Session ===
+
+impl Session {
+    /// Begins a session, anew if there is one that nobody holds.
+    pub(crate) fn begin(tree: &Arc<Tree>, folder: &StoragePath) -> Result<Self> {
+        let names = Names::of(folder)?;
+        for _ in 0..ATTEMPTS {
+            match begin_data(tree, &names) {
+                Ok(Some(data)) => {
+                    return Ok(Self::new(tree, names, data, Checkpoint::default()));
+                }
+                Ok(None) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(ErrorKind::Busy, folder))
+    }
+
+    /// Takes up a session at its checkpoint.
+    pub(crate) fn resume(tree: &Arc<Tree>, folder: &StoragePath) -> Result<Self> {
+        let names = Names::of(folder)?;
+        let Some(data) = hold(&tree.disk, &names.data)? else {
+            return Err(Error::new(
+                match read_checkpoint(&tree.disk, &names)? {
+                    Some(_) => ErrorKind::Corrupt,
+                    None => ErrorKind::NotFound,
+                },
+                folder,
+            ));
+        };
+        let stored = data.file().metadata().at(&names.data)?.len();
+        let checkpoint = match read_checkpoint(&tree.disk, &names)? {
+            None if stored == 0 => return Err(Error::new(ErrorKind::NotFound, folder)),
+            saved => saved.unwrap_or_default(),
+        };
+        if stored < checkpoint.length {
+            return Err(Error::new(ErrorKind::Corrupt, &names.data));
+        }
+        let mut session = Self::new(tree, names, data, checkpoint);
+        session.published = is_published(&tree.disk, &session.names, &session.data)?;
+        match session.published {
+            true => session.part()?,
+            false if stored > session.size => session.data.cut(session.size).at(folder)?,
+            false => {}
+        }
+        Ok(session)
+    }
+
+    fn new(tree: &Arc<Tree>, names: Names, data: Writable, checkpoint: Checkpoint) -> Self {
+        let (tree, size) = (Arc::clone(tree), checkpoint.length);
+        Self { tree, names, data, size, checkpoint, published: false, failed: false }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Writes pieces at the end.
+    pub(crate) fn append(&mut self, pieces: &[Bytes]) -> Result<()> {
+        self.check()?;
+        if self.published {
+            self.part()?;
+        }
+        let written = self.data.write(self.size, pieces);
+        self.failed = written.is_err();
+        written.at(&self.names.data)?;
+        self.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    /// Makes the bytes durable, and then says so.
+    pub(crate) fn save(&mut self, state: Bytes) -> Result<()> {
+        self.check()?;
+        let checkpoint = Checkpoint { length: self.size, state };
+        let record = checkpoint::encode(&checkpoint);
+        if record.len() > LARGEST {
+            let limit = LARGEST as u64;
+            return Err(Error::new(ErrorKind::TooLarge { limit }, &self.names.checkpoint));
+        }
+        self.sync_data()?;
+        self.replace_checkpoint(record).at(&self.names.checkpoint)?;
+        self.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    /// The bytes so far, by a handle of its own: ours carries the lock.
+    pub(crate) fn read_back(&self) -> Result<FileRegion> {
+        self.check()?;
+        let file = self.tree.disk.read(&self.names.data).at(&self.names.data)?;
+        Ok(FileRegion::new(Arc::new(file), 0, self.size))
+    }
+
+    /// Makes the bytes the content of `target`.
+    pub(crate) fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        self.check()?;
+        if self.data.file().metadata().at(&self.names.data)?.len() != self.size {
+            return Err(Error::new(ErrorKind::Corrupt, &self.names.data));
+        }
+        for _ in 0..ATTEMPTS {
+            match self.publish_once(target) {
+                Ok(published) => return Ok(published),
+                // Somebody else published, or deleted, between our look and our step.
+                Err(error) if is_taken(&error) || is_absent(&error) => self.check()?,
+                Err(error) => return Err(error).at(target),
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, target).because("the target keeps changing"))
+    }
+
+    /// Removes what is ours in the session's folder.
+    pub(crate) fn discard(&mut self) -> Result<()> {
+        if !self.is_ours().at(&self.names.data)? {
+            return Ok(());
+        }
+        let names = &self.names;
+        self.tree.listings.forget(&names.folder);
+        // The checkpoint goes before the bytes that it counts.
+        for name in [&names.checkpoint, &names.fresh, &names.copy, &names.data, &names.published] {
+            present(self.tree.disk.unlink(name)).at(name)?;
+        }
+        Ok(())
+    }
+
+    fn publish_once(&mut self, target: &StoragePath) -> io::Result<Published> {
+        let tree = Arc::clone(&self.tree);
+        let there = match present(tree.disk.describe(target))? {
+            Some(there) if !there.is_file() => return Err(io::ErrorKind::IsADirectory.into()),
+            there => there,
+        };
+        match there {
+            Some(there) if there.len() == self.size => {
+                tree.disk.sync_path(target)?;
+                let parent = target.parent().ok_or(io::ErrorKind::IsADirectory)?;
+                tree.sync_folder(&parent).map(|()| Published::Existed)
+            }
+            Some(_) => {
+                self.give_away()?;
+                let data = &self.names.data;
+                tree.place(target, |folder| {
+                    tree.with_temporary(|temporary| {
+                        tree.disk.link(data, temporary)?;
+                        tree.disk.rename_into(temporary, folder, target)
+                    })
+                })
+                .map(|()| Published::Repaired)
+            }
+            None => {
+                self.give_away()?;
+                tree.place(target, |folder| match self.is_ours()? {
+                    true => tree.disk.link_into(&self.names.data, folder, target),
+                    false => Err(io::ErrorKind::AlreadyExists.into()),
+                })
+                .map(|()| Published::New)
+            }
+        }
+    }
+
+    /// Syncs the bytes, and remembers, before they get a second name, that they are not only ours
+    /// from now on. That needs no sync: no reader outlives a power cut.
+    fn give_away(&mut self) -> io::Result<()> {
+        let data = self.data.sync();
+        self.failed = data.is_err();
+        data?;
+        self.published = true;
+        match self.tree.disk.create(&self.names.published) {
+            Err(error) if is_taken(&error) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// Goes on with a copy of the bytes up to `size`, for what was published is not to change.
+    fn part(&mut self) -> Result<()> {
+        self.copy_data().at(&self.names.data)?;
+        self.published = false;
+        Ok(())
+    }
+
+    fn copy_data(&mut self) -> io::Result<()> {
+        let (disk, names) = (&self.tree.disk, &self.names);
+        present(disk.unlink(&names.copy))?;
+        let copy = disk.create(&names.copy)?;
+        // Nobody else knows it yet, so it is ours before it is `data`.
+        copy.file().try_lock()?;
+        copy.copy_from(self.data.file(), self.size)?;
+        copy.sync()?;
+        disk.rename(&names.copy, &names.data)?;
+        self.data = copy;
+        present(disk.unlink(&names.published)).map(drop)
+    }
+
+    fn sync_data(&mut self) -> Result<()> {
+        let synced = self.data.sync();
+        // What a failed sync left behind is unknown, and a second one would not tell.
+        self.failed = synced.is_err();
+        synced.at(&self.names.data)
+    }
+
+    fn replace_checkpoint(&self, record: Bytes) -> io::Result<()> {
+        let (disk, names) = (&self.tree.disk, &self.names);
+        present(disk.unlink(&names.fresh))?;
+        let fresh = disk.create(&names.fresh)?;
+        fresh.write(0, &[record])?;
+        fresh.sync()?;
+        disk.rename(&names.fresh, &names.checkpoint)?;
+        self.tree.listings.forget(&names.folder);
+        self.tree.sync_folder(&names.folder)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.failed {
+            let error = Error::new(ErrorKind::Other, &self.names.folder);
+            return Err(error.because("the session failed, and has to be taken up again"));
+        }
+        match self.is_ours().at(&self.names.data)? {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::NotFound, &self.names.folder)),
+        }
+    }
+
+    /// Whether the session is still there, and still the one that we hold.
+    fn is_ours(&self) -> io::Result<bool> {
+        is_at(&self.tree.disk, &self.names.data, &self.data)
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn of(folder: &StoragePath) -> Result<Self> {
+        let name = |name| {
+            folder.join(name).map_err(|e| Error::new(ErrorKind::InvalidPath, folder).because(e))
+        };
+        Ok(Self {
+            folder: folder.clone(),
+            data: name("data")?,
+            checkpoint: name("checkpoint")?,
+            fresh: name("checkpoint.new")?,
+            copy: name("checkpoint.copy")?,
+            published: name("checkpoint.published")?,
+        })
+    }
+}
+
+/// The last checkpoint of a session, whoever holds it.
+pub(crate) fn last_checkpoint(tree: &Tree, folder: &StoragePath) -> Result<Checkpoint> {
+    Ok(read_checkpoint(&tree.disk, &Names::of(folder)?)?.unwrap_or_default())
+}
+
+fn read_checkpoint(disk: &Disk, names: &Names) -> Result<Option<Checkpoint>> {
+    let path = &names.checkpoint;
+    let Some(file) = present(disk.read(path)).at(path)? else {
+        return Ok(None);
+    };
+    let mut record = Vec::new();
+    file.take(LARGEST as u64 + 1).read_to_end(&mut record).at(path)?;
+    match checkpoint::decode(&record.into()) {
+        Some(checkpoint) => Ok(Some(checkpoint)),
+        None => Err(Error::new(ErrorKind::Corrupt, path)),
+    }
+}
+
+/// Empty data that we hold; `None` if it vanished meanwhile.
+fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>> {
+    let (disk, path) = (&tree.disk, &names.data);
+    tree.make_folder(&names.folder).at(&names.folder)?;
+    tree.listings.forget(&names.folder);
+    let data = match disk.create(path) {
+        Ok(data) => lock(&data, path).map(|()| Some(data))?,
+        Err(error) if is_taken(&error) => hold(disk, path)?,
+        Err(error) => return Err(error).at(path),
+    };
+    let Some(data) = data else {
+        return Ok(None);
+    };
+    // The checkpoint is gone for good before the bytes that it counts are.
+    if present(disk.unlink(&names.checkpoint)).at(path)?.is_some() {
+        tree.sync_folder(&names.folder).at(path)?;
+    }
+    if is_published(disk, names, &data)? {
+        present(disk.unlink(path)).at(path)?;
+        present(disk.unlink(&names.published)).at(path)?;
+        return Ok(None);
+    }
+    if data.file().metadata().at(path)?.len() > 0 {
+        data.cut(0).at(path)?;
+    }
+    Ok(Some(data))
+}
+
+/// Opens and locks data; `None` if there is none.
+fn hold(disk: &Disk, path: &StoragePath) -> Result<Option<Writable>> {
+    for _ in 0..ATTEMPTS {
+        let Some(data) = present(disk.edit(path)).at(path)? else {
+            return Ok(None);
+        };
+        lock(&data, path)?;
+        // Whoever held it may have put a copy in its place, or discarded it.
+        if is_at(disk, path, &data).at(path)? {
+            return Ok(Some(data));
+        }
+    }
+    Err(Error::new(ErrorKind::Busy, path))
+}
+
+fn lock(data: &Writable, path: &StoragePath) -> Result<()> {
+    match data.file().try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Busy, path)),
+        Err(TryLockError::Error(error)) => Err(error).at(path),
+    }
+}
+
+fn is_published(disk: &Disk, names: &Names, data: &Writable) -> Result<bool> {
+    let links = data.file().metadata().at(&names.data)?.nlink();
+    Ok(links > 1 || present(disk.describe(&names.published)).at(&names.published)?.is_some())
+}
+
+fn is_at(disk: &Disk, path: &StoragePath, data: &Writable) -> io::Result<bool> {
+    let ours = data.file().metadata()?;
+    Ok(present(disk.describe(path))?
+        .is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+}

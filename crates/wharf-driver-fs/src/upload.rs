@@ -1,0 +1,82 @@
+//! Upload sessions for async callers.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::Content;
+use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
+
+use crate::{driver::blocking, place::HIDDEN, session::Session};
+
+/// Hands its session to a blocking thread for each operation. A caller who gives up in the middle
+/// loses it: the thread finishes, and the session can be taken up again.
+#[derive(Debug)]
+pub(crate) struct FsUpload {
+    folder: StoragePath,
+    session: Option<Session>,
+    size: u64,
+    checkpoint: Checkpoint,
+}
+
+// === impl FsUpload ===
+
+impl FsUpload {
+    pub(crate) fn new(folder: &StoragePath, session: Session) -> Self {
+        let (size, checkpoint) = (session.size(), session.checkpoint().clone());
+        Self { folder: folder.clone(), session: Some(session), size, checkpoint }
+    }
+
+    async fn run<T: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Some(mut session) = self.session.take() else {
+            let error = Error::new(ErrorKind::Other, &self.folder);
+            return Err(error.because("an operation was given up in the middle"));
+        };
+        let (session, done) = blocking(&self.folder, move || {
+            let done = act(&mut session);
+            Ok((session, done))
+        })
+        .await?;
+        self.size = session.size();
+        self.checkpoint = session.checkpoint().clone();
+        self.session = Some(session);
+        done
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upload for FsUpload {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.run(move |session| session.append(&pieces)).await
+    }
+
+    async fn save(&mut self, state: Bytes) -> Result<()> {
+        self.run(move |session| session.save(state)).await
+    }
+
+    async fn read_back(&mut self) -> Result<Content> {
+        self.run(|session| session.read_back().map(Content::File)).await
+    }
+
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        if HIDDEN.hides(target) {
+            return Err(Error::new(ErrorKind::InvalidPath, target));
+        }
+        let target = target.clone();
+        self.run(move |session| session.publish(&target)).await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.run(Session::discard).await
+    }
+}

@@ -1,0 +1,205 @@
+//! Refuses what no driver needs to see, and believes no driver blindly.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::{ByteRange, Content};
+
+use crate::{
+    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+};
+
+/// Checks what goes in and what comes out.
+///
+/// In: nothing is stored at the root, small content and saved state are small, a range is not
+/// reversed, a page has room for an entry. Out: content is as long as its range says and lies inside
+/// the whole, a page keeps its limit, an append adds what was appended.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    inner: Arc<dyn Driver>,
+    small: u64,
+}
+
+struct CheckedUpload {
+    inner: Box<dyn Upload>,
+    session: StoragePath,
+    small: u64,
+}
+
+// === impl Checked ===
+
+impl Checked {
+    /// What counts as small if nothing else is said, in bytes.
+    pub const SMALL: u64 = 64 << 20;
+
+    /// Wraps a driver; content of up to `small` bytes may be `put`.
+    pub fn new(inner: Arc<dyn Driver>, small: u64) -> Self {
+        Self { inner, small }
+    }
+
+    fn upload(&self, session: &StoragePath, inner: Box<dyn Upload>) -> Box<dyn Upload> {
+        Box::new(CheckedUpload { inner, session: session.clone(), small: self.small })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Driver for Checked {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        let content = self.inner.get(path, limit).await?;
+        small(path, content.len(), limit)?;
+        Ok(content)
+    }
+
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
+        below_root(path)?;
+        small(path, content.len(), self.small)?;
+        self.inner.put(path, content, mode).await
+    }
+
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        if matches!(range, Some(ByteRange::Between(first, last)) if first > last) {
+            let size = self.inner.stat(path).await?.size;
+            return Err(Error::new(ErrorKind::OutOfRange { size }, path));
+        }
+        let opened = self.inner.open(path, range).await?;
+        let size = opened.metadata.size;
+        let asked = range.map_or(Some(0..size), |range| range.resolve(size));
+        let length = opened.range.end.saturating_sub(opened.range.start);
+        let sound = asked.as_ref() == Some(&opened.range)
+            && opened.content.len().is_none_or(|given| given == length);
+        sound.then_some(opened).ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, path).because("the driver opened something else")
+        })
+    }
+
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        self.inner.stat(path).await
+    }
+
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        if request.limit == 0 {
+            let error = Error::new(ErrorKind::Unsupported, folder);
+            return Err(error.because("a list has a limit of at least 1"));
+        }
+        let listing = self.inner.list(folder, request).await?;
+        let first = listing.entries.first().map(|entry| entry.name.as_str());
+        let sound = listing.entries.len() <= request.limit
+            && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
+            && listing.entries.is_sorted_by(|a, b| a.name < b.name);
+        sound.then_some(listing).ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")
+        })
+    }
+
+    async fn delete(&self, path: &StoragePath) -> Result<()> {
+        self.inner.delete(path).await
+    }
+
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.inner.delete_below(folder).await
+    }
+
+    async fn presign(
+        &self,
+        path: &StoragePath,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        if !matches!(request.method, "GET" | "HEAD") {
+            let error = Error::new(ErrorKind::Unsupported, path);
+            return Err(error.because("a URL answers GET or HEAD"));
+        }
+        self.inner.presign(path, request).await
+    }
+
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>> {
+        below_root(session)?;
+        let begun = self.inner.begin_upload(session, size_hint).await?;
+        Ok(self.upload(session, begun))
+    }
+
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
+        below_root(session)?;
+        let resumed = self.inner.resume_upload(session).await?;
+        match resumed.size() == resumed.checkpoint().length {
+            true => Ok(self.upload(session, resumed)),
+            false => Err(Error::new(ErrorKind::Corrupt, session)
+                .because("the driver took the session up elsewhere than at its checkpoint")),
+        }
+    }
+
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
+        self.inner.upload_checkpoint(session).await
+    }
+}
+
+// === impl CheckedUpload ===
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upload for CheckedUpload {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn checkpoint(&self) -> &Checkpoint {
+        self.inner.checkpoint()
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        let more = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        let expected = self.inner.size().checked_add(more);
+        self.inner.append(pieces).await?;
+        match expected == Some(self.inner.size()) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Corrupt, &self.session)
+                .because("the driver appended something else")),
+        }
+    }
+
+    async fn save(&mut self, state: Bytes) -> Result<()> {
+        small(&self.session, state.len(), self.small)?;
+        self.inner.save(state).await
+    }
+
+    async fn read_back(&mut self) -> Result<Content> {
+        self.inner.read_back().await
+    }
+
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        below_root(target)?;
+        self.inner.publish(target).await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.inner.discard().await
+    }
+}
+
+fn below_root(path: &StoragePath) -> Result<()> {
+    match path.is_root() {
+        true => Err(Error::new(ErrorKind::InvalidPath, path).because("the root holds no content")),
+        false => Ok(()),
+    }
+}
+
+fn small(path: &StoragePath, length: usize, limit: u64) -> Result<()> {
+    match length as u64 <= limit {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::TooLarge { limit }, path)),
+    }
+}

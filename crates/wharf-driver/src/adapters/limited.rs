@@ -1,0 +1,154 @@
+//! Bounds how much goes on at once.
+
+use std::{future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use wharf_content::{ByteRange, Content};
+
+use crate::{
+    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
+    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+};
+
+/// Lets a number of operations in at once (`maxthreads`); the others wait for their turn, in order.
+///
+/// A permit is held for one operation, never for longer: neither an upload that waits for its client
+/// nor content that is being sent holds one.
+#[derive(Clone, Debug)]
+pub struct Limited {
+    inner: Arc<dyn Driver>,
+    permits: Permits,
+}
+
+struct LimitedUpload {
+    inner: Box<dyn Upload>,
+    permits: Permits,
+}
+
+#[derive(Clone, Debug)]
+struct Permits(Arc<Semaphore>);
+
+// === impl Limited ===
+
+impl Limited {
+    /// Wraps a driver; at least one operation is let in.
+    pub fn new(inner: Arc<dyn Driver>, operations: usize) -> Self {
+        let permits = operations.clamp(1, Semaphore::MAX_PERMITS);
+        Self { inner, permits: Permits(Arc::new(Semaphore::new(permits))) }
+    }
+
+    fn upload(&self, inner: Box<dyn Upload>) -> Box<dyn Upload> {
+        Box::new(LimitedUpload { inner, permits: self.permits.clone() })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Driver for Limited {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        self.permits.hold(self.inner.get(path, limit)).await
+    }
+
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
+        self.permits.hold(self.inner.put(path, content, mode)).await
+    }
+
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        self.permits.hold(self.inner.open(path, range)).await
+    }
+
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        self.permits.hold(self.inner.stat(path)).await
+    }
+
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        self.permits.hold(self.inner.list(folder, request)).await
+    }
+
+    async fn delete(&self, path: &StoragePath) -> Result<()> {
+        self.permits.hold(self.inner.delete(path)).await
+    }
+
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.permits.hold(self.inner.delete_below(folder)).await
+    }
+
+    async fn presign(
+        &self,
+        path: &StoragePath,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        self.permits.hold(self.inner.presign(path, request)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>> {
+        let begun = self.permits.hold(self.inner.begin_upload(session, size_hint)).await?;
+        Ok(self.upload(begun))
+    }
+
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
+        let resumed = self.permits.hold(self.inner.resume_upload(session)).await?;
+        Ok(self.upload(resumed))
+    }
+
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
+        self.permits.hold(self.inner.upload_checkpoint(session)).await
+    }
+}
+
+// === impl LimitedUpload ===
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upload for LimitedUpload {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn checkpoint(&self) -> &Checkpoint {
+        self.inner.checkpoint()
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.permits.hold(self.inner.append(pieces)).await
+    }
+
+    async fn save(&mut self, state: Bytes) -> Result<()> {
+        self.permits.hold(self.inner.save(state)).await
+    }
+
+    async fn read_back(&mut self) -> Result<Content> {
+        self.permits.hold(self.inner.read_back()).await
+    }
+
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        self.permits.hold(self.inner.publish(target)).await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.permits.hold(self.inner.discard()).await
+    }
+}
+
+// === impl Permits ===
+
+impl Permits {
+    async fn hold<T>(&self, operation: impl Future<Output = T> + Send) -> T {
+        let _permit = self.0.acquire().await.expect("the semaphore is never closed");
+        operation.await
+    }
+}

@@ -1,0 +1,152 @@
+//! Says which driver it was.
+
+use std::{future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tracing::{Instrument, debug_span};
+use wharf_content::{ByteRange, Content};
+
+use crate::{
+    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
+    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+};
+
+/// Puts the driver's name into every error, and every operation into a span at debug level.
+/// The outermost of the adapters.
+#[derive(Clone, Debug)]
+pub struct Named {
+    inner: Arc<dyn Driver>,
+}
+
+struct NamedUpload {
+    inner: Box<dyn Upload>,
+    name: &'static str,
+    session: StoragePath,
+}
+
+// === impl Named ===
+
+impl Named {
+    /// Wraps a driver.
+    pub fn new(inner: Arc<dyn Driver>) -> Self {
+        Self { inner }
+    }
+
+    fn upload(&self, session: &StoragePath, inner: Box<dyn Upload>) -> Box<dyn Upload> {
+        Box::new(NamedUpload { inner, name: self.inner.name(), session: session.clone() })
+    }
+}
+
+async fn told<T>(
+    driver: &'static str,
+    operation: &'static str,
+    path: &StoragePath,
+    future: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    let span = debug_span!("storage", driver, operation, %path);
+    future.instrument(span).await.map_err(|error| error.named(driver))
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Driver for Named {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        told(self.name(), "get", path, self.inner.get(path, limit)).await
+    }
+
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
+        told(self.name(), "put", path, self.inner.put(path, content, mode)).await
+    }
+
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        told(self.name(), "open", path, self.inner.open(path, range)).await
+    }
+
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        told(self.name(), "stat", path, self.inner.stat(path)).await
+    }
+
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        told(self.name(), "list", folder, self.inner.list(folder, request)).await
+    }
+
+    async fn delete(&self, path: &StoragePath) -> Result<()> {
+        told(self.name(), "delete", path, self.inner.delete(path)).await
+    }
+
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
+        told(self.name(), "delete_below", folder, self.inner.delete_below(folder)).await
+    }
+
+    async fn presign(
+        &self,
+        path: &StoragePath,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        told(self.name(), "presign", path, self.inner.presign(path, request)).await
+    }
+
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>> {
+        let begun = self.inner.begin_upload(session, size_hint);
+        let begun = told(self.name(), "begin_upload", session, begun).await?;
+        Ok(self.upload(session, begun))
+    }
+
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
+        let resumed = self.inner.resume_upload(session);
+        let resumed = told(self.name(), "resume_upload", session, resumed).await?;
+        Ok(self.upload(session, resumed))
+    }
+
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
+        let checkpoint = self.inner.upload_checkpoint(session);
+        told(self.name(), "upload_checkpoint", session, checkpoint).await
+    }
+}
+
+// === impl NamedUpload ===
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upload for NamedUpload {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn checkpoint(&self) -> &Checkpoint {
+        self.inner.checkpoint()
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        told(self.name, "append", &self.session, self.inner.append(pieces)).await
+    }
+
+    async fn save(&mut self, state: Bytes) -> Result<()> {
+        told(self.name, "save", &self.session, self.inner.save(state)).await
+    }
+
+    async fn read_back(&mut self) -> Result<Content> {
+        told(self.name, "read_back", &self.session, self.inner.read_back()).await
+    }
+
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        told(self.name, "publish", target, self.inner.publish(target)).await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        told(self.name, "discard", &self.session, self.inner.discard()).await
+    }
+}

@@ -1,0 +1,140 @@
+//! Moves everything below a folder.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::{ByteRange, Content};
+
+use crate::{
+    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
+    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+};
+
+/// Puts a folder in front of every path (`rootdirectory`). Errors name the whole path, which is
+/// where an operator has to look.
+#[derive(Clone, Debug)]
+pub struct Prefixed {
+    inner: Arc<dyn Driver>,
+    prefix: StoragePath,
+}
+
+struct PrefixedUpload {
+    inner: Box<dyn Upload>,
+    prefix: StoragePath,
+}
+
+// === impl Prefixed ===
+
+impl Prefixed {
+    /// Wraps a driver.
+    pub fn new(inner: Arc<dyn Driver>, prefix: StoragePath) -> Self {
+        Self { inner, prefix }
+    }
+
+    fn real(&self, path: &StoragePath) -> StoragePath {
+        self.prefix.append(path)
+    }
+
+    fn upload(&self, inner: Box<dyn Upload>) -> Box<dyn Upload> {
+        Box::new(PrefixedUpload { inner, prefix: self.prefix.clone() })
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Driver for Prefixed {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        self.inner.get(&self.real(path), limit).await
+    }
+
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
+        self.inner.put(&self.real(path), content, mode).await
+    }
+
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        self.inner.open(&self.real(path), range).await
+    }
+
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        self.inner.stat(&self.real(path)).await
+    }
+
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        self.inner.list(&self.real(folder), request).await
+    }
+
+    async fn delete(&self, path: &StoragePath) -> Result<()> {
+        self.inner.delete(&self.real(path)).await
+    }
+
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.inner.delete_below(&self.real(folder)).await
+    }
+
+    async fn presign(
+        &self,
+        path: &StoragePath,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        self.inner.presign(&self.real(path), request).await
+    }
+
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>> {
+        self.inner.begin_upload(&self.real(session), size_hint).await.map(|it| self.upload(it))
+    }
+
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
+        self.inner.resume_upload(&self.real(session)).await.map(|it| self.upload(it))
+    }
+
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
+        self.inner.upload_checkpoint(&self.real(session)).await
+    }
+}
+
+// === impl PrefixedUpload ===
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upload for PrefixedUpload {
+    fn size(&self) -> u64 {
+        self.inner.size()
+    }
+
+    fn checkpoint(&self) -> &Checkpoint {
+        self.inner.checkpoint()
+    }
+
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.inner.append(pieces).await
+    }
+
+    async fn save(&mut self, state: Bytes) -> Result<()> {
+        self.inner.save(state).await
+    }
+
+    async fn read_back(&mut self) -> Result<Content> {
+        self.inner.read_back().await
+    }
+
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+        self.inner.publish(&self.prefix.append(target)).await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.inner.discard().await
+    }
+}

@@ -1,0 +1,168 @@
+//! The contract.
+
+use std::{
+    fmt::Debug,
+    ops::Range,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::{ByteRange, Content};
+
+use crate::{Checkpoint, Result, StoragePath, Upload};
+
+/// A place where bytes live.
+#[async_trait]
+pub trait Driver: Debug + Send + Sync + 'static {
+    /// What it is called in the configuration: `filesystem`, `inmemory`, `s3`.
+    fn name(&self) -> &'static str;
+
+    /// What it can do beyond the contract.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Small content as a whole; `NotFound` if there is none, `TooLarge` if it has more than `limit`
+    /// bytes.
+    async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes>;
+
+    /// Stores small content, whole or not at all, durable when it returns.
+    async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome>;
+
+    /// Opens content, or a range of it; `NotFound` if there is none, `OutOfRange` if no byte lies in
+    /// the range.
+    async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened>;
+
+    /// Describes content; `NotFound` if there is none, also for a folder.
+    async fn stat(&self, path: &StoragePath) -> Result<Metadata>;
+
+    /// One page of the direct children of a folder, in the byte order of their names, each once. A
+    /// folder that does not exist is empty.
+    async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing>;
+
+    /// Removes content, durably; `NotFound` if there is none.
+    async fn delete(&self, path: &StoragePath) -> Result<()>;
+
+    /// Removes everything below a folder, durably, and the folder where folders are real; `false`
+    /// if nothing was there. `/a` never takes `/ab` with it.
+    async fn delete_below(&self, folder: &StoragePath) -> Result<bool>;
+
+    /// A URL that answers `request` for a while without us, `None` if there is no such thing.
+    async fn presign(
+        &self,
+        path: &StoragePath,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>>;
+
+    /// Begins an upload session, whose state lives below `session`: a folder of the caller's, in
+    /// which the driver owns the names `data` and all that begin with `checkpoint`.
+    /// `size_hint` is how many bytes may come, if that is known.
+    async fn begin_upload(
+        &self,
+        session: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Box<dyn Upload>>;
+
+    /// Takes up a session, cut back to its last [`Checkpoint`] (an empty one if none was saved).
+    /// `NotFound` if no bytes were ever written there and nothing was saved; `Busy` while another
+    /// writer, in this process or another one, holds it.
+    async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>>;
+
+    /// The last checkpoint of a session, without taking it; an empty one if none was saved.
+    async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint>;
+}
+
+/// What a driver can do beyond the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// [`PutMode::Create`] holds against every other writer of the same store.
+    pub create_if_absent: bool,
+    /// [`Driver::open`] hands out file regions.
+    pub file_regions: bool,
+    /// [`Driver::presign`] gives URLs.
+    pub presign: bool,
+    /// What is stored outlives the process.
+    pub persistent: bool,
+}
+
+/// What happens to content that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutMode {
+    /// It is replaced.
+    Overwrite,
+    /// It stays.
+    Create,
+}
+
+/// What a `put` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The content is stored.
+    Written,
+    /// Something was there, and stays ([`PutMode::Create`]).
+    Exists,
+}
+
+/// Open content.
+#[derive(Debug)]
+pub struct Opened {
+    /// Size and age of the whole.
+    pub metadata: Metadata,
+    /// Which bytes of it `content` holds.
+    pub range: Range<u64>,
+    /// The bytes.
+    pub content: Content,
+}
+
+/// Size and age of content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// In bytes.
+    pub size: u64,
+    /// When it was written last.
+    pub modified: SystemTime,
+}
+
+/// Which children of a folder are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListRequest<'a> {
+    /// Only names strictly after this one, which need not exist.
+    pub after: Option<&'a str>,
+    /// The most entries to return, at least 1.
+    pub limit: usize,
+}
+
+/// One page of the children of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// In the byte order of their names.
+    pub entries: Vec<Entry>,
+    /// Whether there are entries after these.
+    pub more: bool,
+}
+
+/// A child of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its own name, without the folder.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What a child of a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// Content.
+    File,
+    /// Something with children.
+    Folder,
+}
+
+/// What a presigned URL is to answer.
+#[derive(Clone, Debug)]
+pub struct PresignRequest<'a> {
+    /// `GET` or `HEAD`.
+    pub method: &'a str,
+    /// For how long.
+    pub valid_for: Duration,
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod adapters;
+mod driver;
+mod error;
+mod memory;
+mod path;
+mod upload;
+
+pub use driver::{
+    Capabilities, Driver, Entry, EntryKind, ListRequest, Listing, Metadata, Opened, PresignRequest,
+    PutMode, PutOutcome,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use memory::MemoryDriver;
+pub use path::{InvalidPath, StoragePath};
+pub use upload::{Checkpoint, Published, Upload};

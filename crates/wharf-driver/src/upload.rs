@@ -1,0 +1,56 @@
+//! Large content on its way in.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_content::Content;
+
+use crate::{Result, StoragePath};
+
+/// The one writer of an upload session. Dropping it leaves the session at its last checkpoint and
+/// lets the next writer in.
+#[async_trait]
+pub trait Upload: Send + Sync {
+    /// How many bytes the session holds, those not yet durable included.
+    fn size(&self) -> u64;
+
+    /// The last checkpoint; when the session was taken up, `size` was its length.
+    fn checkpoint(&self) -> &Checkpoint;
+
+    /// Appends pieces, in order. After a failure the session may only be taken up again.
+    async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()>;
+
+    /// Makes everything appended durable, and then, in one step, the length and `state` as the new
+    /// checkpoint.
+    async fn save(&mut self, state: Bytes) -> Result<()>;
+
+    /// Everything that was appended, to be read back; the session goes on afterwards.
+    async fn read_back(&mut self) -> Result<Content>;
+
+    /// Makes what was appended the content of `target`, whole and durable. Content of the same size
+    /// that is there already stays; content of another size is damaged, and is replaced. The session
+    /// stays as it was, until it is discarded, and can never change what was published.
+    async fn publish(&mut self, target: &StoragePath) -> Result<Published>;
+
+    /// Drops what the driver keeps of the session. Needs no durability.
+    async fn discard(&mut self) -> Result<()>;
+}
+
+/// Where a session can be taken up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The bytes that are durable.
+    pub length: u64,
+    /// What the caller saved with them, empty if nothing was ever saved.
+    pub state: Bytes,
+}
+
+/// What a publication did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The content is new.
+    New,
+    /// Content of the same size was there, and is durable.
+    Existed,
+    /// Content of another size was there, and is replaced.
+    Repaired,
+}

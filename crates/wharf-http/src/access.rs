@@ -1,0 +1,156 @@
+//! One line in the log for every request, in the combined format of Apache that docker/distribution
+//! writes. It never holds a credential or the state of an upload.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+
+use http::{HeaderMap, HeaderName, Version, header, request::Parts};
+use jiff::Timestamp;
+
+use crate::body::Witness;
+
+/// What is known of a request before it is answered, and its line in the end.
+pub(crate) struct Record {
+    request_id: Arc<str>,
+    remote: SocketAddr,
+    begun: Instant,
+    at: Timestamp,
+    request: String,
+    referer: String,
+    user_agent: String,
+    pub(crate) subject: Option<Arc<str>>,
+    pub(crate) status: u16,
+    bytes: u64,
+}
+
+/// The target of these lines.
+const TARGET: &str = "wharf::access";
+
+/// The parameters of which the value is not written down.
+const SECRET: [&str; 2] = ["_state", "token"];
+
+// === impl Record ===
+
+impl Record {
+    /// A record of this request, `None` if nobody reads it.
+    pub(crate) fn begin(
+        parts: &Parts,
+        request_id: &Arc<str>,
+        remote: SocketAddr,
+    ) -> Option<Box<Self>> {
+        tracing::enabled!(target: TARGET, tracing::Level::INFO).then(|| {
+            Box::new(Self {
+                request_id: Arc::clone(request_id),
+                remote,
+                begun: Instant::now(),
+                at: Timestamp::now(),
+                request: request_line(parts),
+                referer: text(&parts.headers, &header::REFERER),
+                user_agent: text(&parts.headers, &header::USER_AGENT),
+                subject: None,
+                status: 0,
+                bytes: 0,
+            })
+        })
+    }
+}
+
+impl Witness for Record {
+    fn taken(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at.strftime("%d/%b/%Y:%H:%M:%S +0000");
+        let subject = self.subject.as_deref().unwrap_or("-");
+        write!(f, "{} - {subject} [{at}] ", self.remote.ip())?;
+        write!(f, "\"{}\" {} {} ", self.request, self.status, self.bytes)?;
+        write!(f, "\"{}\" \"{}\"", self.referer, self.user_agent)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        tracing::info!(
+            target: TARGET,
+            request_id = &*self.request_id,
+            duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "{self}"
+        );
+    }
+}
+
+fn request_line(parts: &Parts) -> String {
+    let path = escape(parts.uri.path());
+    let query = parts.uri.query().map(redact);
+    let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
+    let version = match parts.version {
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
+    format!("{} {path}{mark}{} {version}", parts.method, escape(query))
+}
+
+/// The query without the values of secret parameters.
+fn redact(query: &str) -> String {
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_secret(name) => Cow::Owned(format!("{name}=…")),
+        _ => Cow::Borrowed(parameter),
+    });
+    parameters.collect::<Vec<_>>().join("&")
+}
+
+/// An encoded name counts as the name.
+fn is_secret(name: &str) -> bool {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
+/// The text of a header, shortened, and without what could end its quotes or its line.
+fn text(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).map_or(&[][..], |value| value.as_bytes());
+    escape(&String::from_utf8_lossy(&value[..value.len().min(256)])).into_owned()
+}
+
+fn escape(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| !c.is_control() && c != '"' && c != '\\';
+    if text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            c if plain(c) => escaped.push(c),
+            c => write!(escaped, "\\x{:02x}", u32::from(c)).expect("a string takes everything"),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn states_and_quotes_do_not_reach_the_log() {
+        let request = Request::patch("/v2/a/blobs/uploads/u?_state=12.secret&%5Fstate=s2&digest=d")
+            .header("authorization", "Basic secret")
+            .header("user-agent", "a\"b")
+            .body(())
+            .unwrap();
+        let (parts, ()) = request.into_parts();
+        let line = request_line(&parts);
+        assert_eq!(line, "PATCH /v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d HTTP/1.1");
+        assert_eq!(text(&parts.headers, &header::USER_AGENT), "a\\x22b");
+    }
+}

@@ -1,0 +1,232 @@
+//! From a request to its answer: route, permission, handler, and what every answer has.
+
+use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
+use uuid::Uuid;
+use wharf_api::{ErrorCode, ErrorInfo, Query, RouteError, Row, Target};
+use wharf_core::Namespace;
+
+use crate::{
+    AllowAll, Ask, Authorize, Body, Denial, Grant, Options,
+    access::Record,
+    answer::value,
+    call::{Call, Shared},
+    endpoints,
+    errors::{Failure, Outcome},
+    incoming::{BoxError, Incoming},
+    location::Links,
+    region::ReadBudget,
+    running::Running,
+    state::Signer,
+};
+
+/// Answers the requests of the API out of a namespace.
+pub struct App {
+    shared: Arc<Shared>,
+    /// Configured headers.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The requests that change something, which are finished even if the client has left.
+    running: Running,
+}
+
+const API_VERSION: (HeaderName, HeaderValue) = (
+    HeaderName::from_static(wharf_api::header::DOCKER_DISTRIBUTION_API_VERSION),
+    HeaderValue::from_static(wharf_api::header::API_VERSION),
+);
+
+// === impl App ===
+
+impl App {
+    /// An app that lets everybody do what the options allow.
+    pub fn new(namespace: Arc<dyn Namespace>, options: Options) -> Self {
+        Self::guarded(namespace, options, Arc::new(AllowAll))
+    }
+
+    /// An app that asks before it serves.
+    pub fn guarded(
+        namespace: Arc<dyn Namespace>,
+        options: Options,
+        authorize: Arc<dyn Authorize>,
+    ) -> Self {
+        let headers = options.headers.iter().filter_map(|(name, value)| header(name, value));
+        Self {
+            headers: headers.collect(),
+            running: Running::default(),
+            shared: Arc::new(Shared {
+                links: Links::new(&options),
+                signer: Signer::new(options.upload_key.clone()),
+                budget: ReadBudget::new(options.read_memory),
+                namespace,
+                authorize,
+                options,
+            }),
+        }
+    }
+
+    /// How it is to be served.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (parts, body) = request.into_parts();
+        let request_id: Arc<str> = Uuid::now_v7().simple().to_string().into();
+        let record =
+            self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
+        let mut body = Incoming::new(body, self.shared.options.timeouts.body_stall);
+        body.hold_back(parts.headers.contains_key(header::EXPECT));
+        let (method, version) = (parts.method.clone(), parts.version);
+        let is_root = parts.uri.path() == "/";
+
+        let mut subject = None;
+        let (outcome, unread) = self.answer(parts, body, &request_id, remote, &mut subject).await;
+        let mut answer = outcome.unwrap_or_else(|failure| {
+            failure.log(&request_id);
+            failure.into_answer()
+        });
+        if !is_root {
+            answer = self
+                .headers
+                .iter()
+                .cloned()
+                .fold(answer, |answer, (name, value)| answer.with(name, value));
+            answer = answer.with(API_VERSION.0, API_VERSION.1);
+        }
+        if unread && version < Version::HTTP_2 {
+            answer = answer.with(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let response = finish(answer.into_response(), &method);
+        match record.flatten() {
+            Some(mut record) => {
+                record.status = response.status().as_u16();
+                record.subject = subject;
+                response.map(|body| body.witnessed(record))
+            }
+            None => response,
+        }
+    }
+
+    /// Waits until everything that was begun for clients that have left is done.
+    pub async fn settled(&self) {
+        self.running.settled().await;
+    }
+
+    /// The answer, and whether a body was left unread.
+    async fn answer(
+        &self,
+        parts: Parts,
+        mut body: Incoming,
+        request_id: &Arc<str>,
+        remote: SocketAddr,
+        subject: &mut Option<Arc<str>>,
+    ) -> (Outcome, bool) {
+        let (target, row, grant) = match self.admit(&parts, remote).await {
+            Ok(admitted) => admitted,
+            Err(failure) => {
+                body.drain().await;
+                return (Err(failure), !body.ended());
+            }
+        };
+        *subject = grant.subject.as_ref().map(|subject| Arc::clone(&subject.0));
+        let call = Call::new(&self.shared, parts, Arc::clone(request_id), remote, grant);
+        if !row.mutates() {
+            return (caught(endpoints::serve(&call, row, &target, &mut body)).await, !body.ended());
+        }
+        // Half a push is worse than none: what changes something goes on without its client.
+        let guard = self.running.enter();
+        let work = tokio::spawn(async move {
+            let _guard = guard;
+            let outcome = caught(endpoints::serve(&call, row, &target, &mut body)).await;
+            if outcome.is_err() {
+                body.drain().await;
+            }
+            (outcome, !body.ended())
+        });
+        work.await.unwrap_or_else(|_| (Err(ErrorCode::Unavailable.into()), true))
+    }
+
+    /// Finds what is asked for, and whether it may be.
+    async fn admit(
+        &self,
+        parts: &Parts,
+        remote: SocketAddr,
+    ) -> Outcome<(Target, &'static Row, Grant)> {
+        let path = parts.uri.path();
+        let method = parts.method.as_str();
+        let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
+        let below = below.ok_or_else(|| RouteError::NotFound(String::new()).info(method))?;
+        let (target, row) = wharf_api::resolve(method, below)?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let ask = Ask { row, target: &target, query: &query, headers: &parts.headers, remote };
+        let grant = self.shared.authorize.authorize(ask).await.map_err(refuse)?;
+        self.enabled(row)?;
+        Ok((target, row, grant))
+    }
+
+    /// Whether this registry does such a thing at all.
+    fn enabled(&self, row: &'static Row) -> Outcome<()> {
+        let options = &self.shared.options;
+        let reason = match (options.read_only, options.delete) {
+            (true, _) if row.mutates() => "the registry is read-only",
+            (_, false) if row.deletes() => "deletes are off in this registry",
+            _ => return Ok(()),
+        };
+        let allow = HeaderValue::from_static(row.endpoint.allow());
+        Err(Failure::new(ErrorCode::Unsupported, reason).with(header::ALLOW, allow))
+    }
+}
+
+/// A panic of a handler costs its request, not the connection.
+async fn caught(handler: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(message, "a handler panicked");
+        Err(ErrorCode::Unknown.into())
+    })
+}
+
+fn refuse(denial: Denial) -> Failure {
+    match denial {
+        Denial::Unauthorized { challenges, detail } => {
+            let error = ErrorInfo::new(ErrorCode::Unauthorized);
+            let error = detail.into_iter().fold(error, ErrorInfo::with_detail);
+            challenges.into_iter().fold(error.into(), |failure: Failure, challenge| {
+                failure.with(header::WWW_AUTHENTICATE, challenge)
+            })
+        }
+        Denial::Denied => ErrorCode::Denied.into(),
+        Denial::Unavailable => ErrorCode::Unavailable.into(),
+    }
+}
+
+/// The length of the body, where the status allows one; and no body for `HEAD`.
+fn finish(mut response: Response<Body>, method: &Method) -> Response<Body> {
+    let bodyless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
+    if !bodyless && !response.headers().contains_key(header::CONTENT_LENGTH) {
+        let length = value(response.body().len());
+        response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
+    if bodyless || method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let parsed = (HeaderName::try_from(name).ok()).zip(HeaderValue::try_from(value).ok());
+    if parsed.is_none() {
+        tracing::warn!(name, "a configured header is not valid and is left out");
+    }
+    parsed
+}

@@ -1,0 +1,216 @@
+//! The body of an answer. Its length is always known before its first byte is sent.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use wharf_content::{ByteStream, Content};
+
+use crate::region::{ReadBudget, RegionReader};
+
+/// The body of an answer.
+#[derive(Default)]
+pub struct Body {
+    payload: Payload,
+    /// Told of every byte that is taken, and dropped with the body: the access log.
+    witness: Option<Box<dyn Witness>>,
+}
+
+/// Where the bytes come from.
+#[derive(Default)]
+pub enum Payload {
+    /// There are none.
+    #[default]
+    Empty,
+    /// Memory.
+    Bytes(Bytes),
+    /// A region of a file. A connection that can send files takes it out of here.
+    File(RegionReader),
+    /// Something that arrives over time.
+    Stream(Measured),
+    /// Several of them, one after the other.
+    Parts(VecDeque<Payload>),
+}
+
+/// A stream of which the length is known; another length is an error.
+pub struct Measured {
+    stream: ByteStream,
+    rest: u64,
+}
+
+/// Watches a body until it is dropped.
+pub(crate) trait Witness: Send {
+    /// So many bytes were taken.
+    fn taken(&mut self, bytes: u64);
+}
+
+// === impl Body ===
+
+impl Body {
+    /// A body without a byte.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// What it is made of.
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// The bytes that are still to come.
+    pub fn len(&self) -> u64 {
+        self.payload.len()
+    }
+
+    /// Whether no byte is to come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a witness.
+    pub(crate) fn witnessed(mut self, witness: Box<dyn Witness>) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Payload::Bytes(bytes.into()).into()
+    }
+}
+
+impl From<Payload> for Body {
+    fn from(payload: Payload) -> Self {
+        Self { payload, witness: None }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let piece = ready!(this.payload.poll_next(cx));
+        if let (Some(witness), Some(Ok(piece))) = (&mut this.witness, &piece) {
+            witness.taken(piece.len() as u64);
+        }
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len())
+    }
+}
+
+// === impl Payload ===
+
+impl Payload {
+    /// Sends content of which the length is `len`.
+    pub fn new(content: Content, len: u64, budget: &Arc<ReadBudget>) -> Self {
+        match content {
+            Content::Bytes(bytes) => Self::Bytes(bytes),
+            Content::File(region) => Self::File(RegionReader::new(region, budget)),
+            Content::Stream(stream) => Self::Stream(Measured { stream, rest: len }),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(reader) => reader.len(),
+            Self::Stream(stream) => stream.rest,
+            Self::Parts(parts) => parts.iter().map(Self::len).sum(),
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        match self {
+            Self::Empty => Poll::Ready(None),
+            Self::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+            }
+            Self::File(reader) => reader.poll_next(cx),
+            Self::Stream(stream) => stream.poll_next(cx),
+            Self::Parts(parts) => {
+                while let Some(part) = parts.front_mut() {
+                    match ready!(part.poll_next(cx)) {
+                        Some(piece) => return Poll::Ready(Some(piece)),
+                        None => drop(parts.pop_front()),
+                    }
+                }
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+// === impl Measured ===
+
+impl Measured {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.rest == 0 {
+            return Poll::Ready(None);
+        }
+        let piece = match ready!(self.stream.as_mut().poll_next(cx)) {
+            Some(Ok(piece)) if piece.len() as u64 <= self.rest => {
+                self.rest -= piece.len() as u64;
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            Some(Ok(_)) => Err(io::Error::other("stored content is longer than expected")),
+            Some(Err(error)) => Err(error),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        self.rest = 0;
+        Poll::Ready(Some(piece))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn measured(pieces: &[&'static str], rest: u64) -> Payload {
+        let pieces: Vec<_> =
+            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        Payload::Stream(Measured { stream: Box::pin(stream::iter(pieces)), rest })
+    }
+
+    async fn read(payload: Payload) -> io::Result<Bytes> {
+        Ok(Body::from(payload).collect().await?.to_bytes())
+    }
+
+    #[tokio::test]
+    async fn parts_follow_each_other() {
+        let parts = [Payload::Bytes("a".into()), Payload::Empty, measured(&["bc", "d"], 3)];
+        let parts = Payload::Parts(parts.into());
+        assert_eq!(parts.len(), 4);
+        assert_eq!(read(parts).await.unwrap(), "abcd");
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_another_length_breaks_off() {
+        assert_eq!(read(measured(&["ab"], 2)).await.unwrap(), "ab");
+        assert!(read(measured(&["ab"], 3)).await.is_err());
+        assert!(read(measured(&["ab"], 1)).await.is_err());
+    }
+}

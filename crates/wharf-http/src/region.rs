@@ -1,0 +1,271 @@
+//! Reading file regions for many clients at once, in bounded memory.
+//!
+//! A reader holds at most two pieces: one with the connection, one read ahead of it. A piece counts
+//! until the connection has sent it, so that a slow client holds two pieces and nothing more. The
+//! size of a piece follows from the number of readers.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    os::unix::fs::FileExt,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use tokio::task::JoinHandle;
+use wharf_content::FileRegion;
+
+/// The memory that all readers of regions share.
+#[derive(Debug)]
+pub struct ReadBudget {
+    total: u64,
+    readers: AtomicU64,
+}
+
+/// Reads one region.
+pub struct RegionReader {
+    rest: FileRegion,
+    /// The bytes of the piece that is being read.
+    ahead: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    pieces: Arc<Pieces>,
+}
+
+/// The pieces of one reader that are in use.
+struct Pieces {
+    budget: Arc<ReadBudget>,
+    used: AtomicUsize,
+    /// Whom to wake when a piece is no longer used.
+    waiting: AtomicWaker,
+    /// Buffers to read into again.
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+/// A piece of a region, in use until it is dropped.
+struct Piece {
+    buffer: Vec<u8>,
+    pieces: Arc<Pieces>,
+}
+
+/// The most pieces of one reader that are in use.
+const AHEAD: usize = 2;
+
+// === impl ReadBudget ===
+
+impl ReadBudget {
+    /// The smallest piece; beyond so many readers that it comes into play, the budget is exceeded.
+    pub const SMALLEST: u64 = 16 << 10;
+    /// The largest piece.
+    pub const LARGEST: u64 = 512 << 10;
+
+    /// A budget of so many bytes.
+    pub fn new(total: u64) -> Arc<Self> {
+        Arc::new(Self { total, readers: AtomicU64::new(0) })
+    }
+
+    /// The bytes that one piece may have now.
+    pub fn piece(&self) -> u64 {
+        let pieces = self.readers.load(Ordering::Relaxed).max(1) * AHEAD as u64;
+        (self.total / pieces).clamp(Self::SMALLEST, Self::LARGEST)
+    }
+
+    /// The readers that are at work.
+    pub fn readers(&self) -> u64 {
+        self.readers.load(Ordering::Relaxed)
+    }
+}
+
+// === impl RegionReader ===
+
+impl RegionReader {
+    /// A reader of the whole region.
+    pub fn new(region: FileRegion, budget: &Arc<ReadBudget>) -> Self {
+        budget.readers.fetch_add(1, Ordering::Relaxed);
+        let pieces = Pieces {
+            budget: Arc::clone(budget),
+            used: AtomicUsize::new(0),
+            waiting: AtomicWaker::new(),
+            spare: Mutex::new(Vec::new()),
+        };
+        Self { rest: region, ahead: 0, reading: None, pieces: Arc::new(pieces) }
+    }
+
+    /// What no read has begun of yet: for a connection that sends files by better means.
+    pub fn rest(&self) -> &FileRegion {
+        &self.rest
+    }
+
+    /// The bytes that are still to come.
+    pub fn len(&self) -> u64 {
+        self.ahead + self.rest.len()
+    }
+
+    /// Whether no byte is to come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next piece, `None` at the end.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.begin();
+        if self.reading.is_none() && !self.rest.is_empty() {
+            self.pieces.waiting.register(cx.waker());
+            // A piece may have been returned just before we registered.
+            self.begin();
+        }
+        let Some(reading) = &mut self.reading else {
+            return if self.rest.is_empty() { Poll::Ready(None) } else { Poll::Pending };
+        };
+        let read = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|error| Err(error.into()));
+        self.reading = None;
+        self.ahead = 0;
+        match read {
+            Ok(piece) => {
+                self.begin();
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Err(error) => {
+                self.rest.split_front(self.rest.len());
+                Poll::Ready(Some(Err(error)))
+            }
+        }
+    }
+
+    /// Begins to read the next piece, if that is allowed.
+    fn begin(&mut self) {
+        if self.reading.is_some() || self.pieces.used.load(Ordering::Acquire) >= AHEAD {
+            return;
+        }
+        if let Some(region) = self.rest.split_front(self.pieces.budget.piece()) {
+            let piece = Pieces::take(&self.pieces);
+            self.ahead = region.len();
+            self.reading = Some(tokio::task::spawn_blocking(move || piece.read(&region)));
+        }
+    }
+}
+
+impl fmt::Debug for RegionReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rest.fmt(f)
+    }
+}
+
+// === impl Pieces ===
+
+impl Pieces {
+    fn take(this: &Arc<Self>) -> Piece {
+        this.used.fetch_add(1, Ordering::AcqRel);
+        let spare = this.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Piece { buffer: spare.unwrap_or_default(), pieces: Arc::clone(this) }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.budget.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Piece ===
+
+impl Piece {
+    fn read(mut self, region: &FileRegion) -> io::Result<Bytes> {
+        let len = usize::try_from(region.len()).map_err(io::Error::other)?;
+        self.buffer.resize(len, 0);
+        region.file().read_exact_at(&mut self.buffer, region.offset())?;
+        Ok(Bytes::from_owner(self))
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        // After many readers have come, large buffers are not kept for small pieces.
+        if buffer.capacity() as u64 <= self.pieces.budget.piece().max(ReadBudget::SMALLEST) {
+            self.pieces.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+        self.pieces.used.fetch_sub(1, Ordering::AcqRel);
+        self.pieces.waiting.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Write as _};
+
+    use super::*;
+
+    fn region(content: &[u8]) -> FileRegion {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        FileRegion::new(Arc::new(file), 0, content.len() as u64)
+    }
+
+    async fn next(reader: &mut RegionReader) -> Option<io::Result<Bytes>> {
+        poll_fn(|cx| reader.poll_next(cx)).await
+    }
+
+    #[tokio::test]
+    async fn pieces_arrive_in_order_and_complete() {
+        let content: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
+        let mut reader = RegionReader::new(region(&content), &ReadBudget::new(64 << 20));
+        let mut read = Vec::new();
+        while let Some(piece) = next(&mut reader).await {
+            read.extend_from_slice(&piece.unwrap());
+        }
+        assert!(read == content);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_holds_two_pieces() {
+        let mut reader = RegionReader::new(region(&vec![7; 4 << 20]), &ReadBudget::new(64 << 20));
+        let first = next(&mut reader).await.unwrap().unwrap();
+        let _second = next(&mut reader).await.unwrap().unwrap();
+        let third = poll_fn(|cx| Poll::Ready(reader.poll_next(cx).is_pending())).await;
+        assert!(third && reader.reading.is_none(), "nothing is read until a piece was sent");
+        drop(first);
+        assert!(next(&mut reader).await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn many_readers_read_small_pieces() {
+        let budget = ReadBudget::new(1 << 20);
+        let file = region(&vec![7; 1 << 20]);
+        let mut readers: Vec<_> =
+            (0..32).map(|_| RegionReader::new(file.clone(), &budget)).collect();
+        assert_eq!(budget.piece(), ReadBudget::SMALLEST);
+        assert_eq!(next(&mut readers[0]).await.unwrap().unwrap().len(), 16 << 10);
+        readers.clear();
+        // A piece may still be read ahead.
+        for _ in 0..1000 {
+            if budget.readers() == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert_eq!((budget.readers(), budget.piece()), (0, ReadBudget::LARGEST));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_cut_is_an_error() {
+        let file = region(b"short");
+        let longer = FileRegion::new(Arc::clone(file.file()), 0, 100);
+        let mut reader = RegionReader::new(longer, &ReadBudget::new(1 << 20));
+        let error = next(&mut reader).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(next(&mut reader).await.is_none());
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a registry could not be put together.
+
+use std::io;
+
+use wharf_config::ConfigError;
+
+/// Why a registry could not be put together. The message names what was configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value of the configuration cannot be used.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// The store cannot be opened.
+    #[error("cannot open the store {place}: {source}")]
+    Store {
+        /// What it is called in the configuration.
+        place: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The store can be opened, but not used.
+    #[error("cannot use the store: {0}")]
+    Storage(#[from] wharf_core::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As it was configured.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}

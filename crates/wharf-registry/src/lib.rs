@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub mod mapping;
+mod namespace;
+mod purger;
+mod server;
+
+pub use wharf_api as api;
+pub use wharf_cache as cache;
+pub use wharf_config as config;
+pub use wharf_content as content;
+pub use wharf_core as core;
+pub use wharf_digest as digest;
+pub use wharf_driver as driver;
+pub use wharf_driver_fs as driver_fs;
+pub use wharf_http as http;
+pub use wharf_manifest as manifest;
+pub use wharf_reference as reference;
+pub use wharf_storage as storage;
+
+pub use error::Error;
+pub use namespace::NamespaceBuilder;
+pub use server::{Server, ServerBuilder};

@@ -1,0 +1,19 @@
+//! From the keys of a configuration to the options of each crate, one file for each.
+//!
+//! Each file names the keys it reads; a test holds them against the schema, so that no key is read by
+//! nobody.
+
+pub(crate) mod cache;
+pub(crate) mod driver;
+pub(crate) mod http;
+pub(crate) mod purge;
+pub(crate) mod server;
+pub(crate) mod storage;
+
+/// The paths of all keys that take effect in here. What is missing is for the program: how it logs.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    [&["version"], cache::KEYS, driver::KEYS, http::KEYS, purge::KEYS, server::KEYS, storage::KEYS]
+        .into_iter()
+        .flatten()
+        .copied()
+}

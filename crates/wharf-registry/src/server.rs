@@ -1,0 +1,140 @@
+//! A registry on a port.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinSet};
+use uuid::Uuid;
+use wharf_config::Configuration;
+use wharf_core::Namespace;
+use wharf_driver::Driver;
+use wharf_http::App;
+
+use crate::{
+    Error, NamespaceBuilder, mapping,
+    purger::{self, Schedule},
+};
+
+/// A registry that is bound to its address, and begins to answer when it [runs](Server::run).
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+    drain: Duration,
+    purging: Option<(Arc<dyn Driver>, Schedule)>,
+}
+
+/// Makes a [`Server`] from a configuration, of which parts can be brought along.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use wharf_registry::{Server, config::Configuration, driver::MemoryDriver};
+///
+/// let mut configuration = Configuration::default();
+/// configuration.http.address.port = 0;
+/// let server =
+///     Server::builder(&configuration).driver(Arc::new(MemoryDriver::new())).bind().await?;
+/// assert!(server.local_addr().ip().is_loopback());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing before it binds"]
+pub struct ServerBuilder<'a> {
+    configuration: &'a Configuration,
+    driver: Option<Arc<dyn Driver>>,
+    namespace: Option<Arc<dyn Namespace>>,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Opens the store, puts the registry together, and listens.
+    pub async fn bind(configuration: &Configuration) -> Result<Self, Error> {
+        Self::builder(configuration).bind().await
+    }
+
+    /// The same, with parts of the caller's.
+    pub fn builder(configuration: &Configuration) -> ServerBuilder<'_> {
+        ServerBuilder { configuration, driver: None, namespace: None }
+    }
+
+    /// Where it listens, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is done. Then nothing new is accepted, and what was begun has
+    /// `http.draintimeout` to end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        // Dropping the set ends what is in it.
+        let mut background = JoinSet::new();
+        if let Some((driver, schedule)) = self.purging {
+            background.spawn(purger::run(driver, schedule));
+        }
+        wharf_http::serve(self.listener, self.app, shutdown, self.drain).await
+    }
+}
+
+// === impl ServerBuilder ===
+
+impl ServerBuilder<'_> {
+    /// Keeps everything in this driver, whatever the configuration says.
+    pub fn driver(mut self, driver: Arc<dyn Driver>) -> Self {
+        self.driver = Some(driver);
+        self
+    }
+
+    /// Serves this registry. The driver then only holds the upload key, and uploads to purge.
+    pub fn namespace(mut self, namespace: Arc<dyn Namespace>) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// Opens the store, puts the registry together, and listens.
+    pub async fn bind(self) -> Result<Server, Error> {
+        let configuration = self.configuration;
+        let storage = &configuration.storage;
+        let options = mapping::storage::options(configuration)?;
+        let driver = match self.driver {
+            Some(driver) => driver,
+            None => mapping::driver::open(&storage.driver).await?,
+        };
+        let namespace = self.namespace.unwrap_or_else(|| {
+            let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
+            match mapping::cache::cache(storage) {
+                Some(cache) => builder.descriptor_cache(cache).build(),
+                None => builder.build(),
+            }
+        });
+        // An address that is taken is found out before anything is written.
+        let listener = mapping::server::listen(&configuration.http.address).await?;
+        let address = listener.local_addr().map_err(|source| Error::Listen {
+            address: configuration.http.address.to_string(),
+            source,
+        })?;
+        let upload_key = upload_key(configuration, &*driver).await?;
+        let app = App::new(namespace, mapping::http::options(configuration, upload_key));
+        let schedule = mapping::purge::schedule(&storage.upload_purging);
+        Ok(Server {
+            app: Arc::new(app),
+            listener,
+            address,
+            drain: configuration.http.drain_timeout,
+            purging: schedule.filter(|_| !storage.read_only).map(|schedule| (driver, schedule)),
+        })
+    }
+}
+
+/// The configured key, or the one in the store. A registry that changes nothing starts no uploads,
+/// and does with any key.
+async fn upload_key(configuration: &Configuration, driver: &dyn Driver) -> Result<Vec<u8>, Error> {
+    if let Some(key) = mapping::server::upload_key(&configuration.http) {
+        return Ok(key);
+    }
+    if configuration.storage.read_only {
+        return Ok([Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat());
+    }
+    Ok(wharf_storage::upload_key(driver).await?)
+}

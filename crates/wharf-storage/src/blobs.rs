@@ -1,0 +1,182 @@
+//! The blobs of a repository: those that it links.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use wharf_content::ByteRange;
+use wharf_core::{
+    BlobDeleter, BlobEnumerator, BlobIngester, BlobProvider, BlobReader, BlobRedirector,
+    BlobStatter, BlobStore, BlobWriter, CreateOptions, CreateOutcome, Error, Page, PageRequest,
+    Result, UploadId, UploadStatus,
+};
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::PresignRequest;
+use wharf_manifest::{Descriptor, MediaType};
+
+use crate::{digests, layout, links, mount, store::Scope, uploads::Uploads};
+
+/// For how long a URL of the backend is good.
+const REDIRECT_FOR: Duration = Duration::from_secs(20 * 60);
+
+/// The blobs of one repository.
+pub(crate) struct Blobs {
+    scope: Scope,
+    uploads: Uploads,
+}
+
+// === impl Blobs ===
+
+impl Blobs {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self { uploads: Uploads::new(scope.clone()), scope }
+    }
+
+    /// Where the content of a linked blob lies.
+    async fn target(&self, digest: &Digest) -> Result<Digest> {
+        let link = layout::layer_link(&self.scope.name, digest);
+        let target = links::resolve(self.scope.driver(), &link, digest).await?;
+        target.ok_or_else(|| Error::blob_unknown(digest))
+    }
+
+    /// Says that a blob is not there, and has the cache forget it.
+    async fn gone(&self, digest: &Digest) -> Error {
+        if let Some(cache) = self.scope.cache() {
+            cache.clear(digest).await;
+        }
+        Error::blob_unknown(digest)
+    }
+
+    /// Describes a blob whose link was just read, without a word about its existence.
+    async fn describe(&self, digest: &Digest, target: Digest) -> Result<Descriptor> {
+        let load = async move {
+            let size = self.scope.vault().present(&target).await?;
+            size.map(|size| descriptor(digest, size)).ok_or_else(|| Error::blob_unknown(digest))
+        };
+        match self.scope.cache() {
+            Some(cache) => cache.get_or_load(digest, load.boxed()).await,
+            None => load.await,
+        }
+    }
+}
+
+#[async_trait]
+impl BlobStatter for Blobs {
+    async fn stat(&self, digest: &Digest) -> Result<Descriptor> {
+        let link = layout::layer_link(&self.scope.name, digest);
+        // The store itself is asked: a collection in another process may have taken the bytes and
+        // left the link, and a client that is told of them would not send them again.
+        let Some(size) = self.scope.vault().linked(&link, digest).await? else {
+            return Err(self.gone(digest).await);
+        };
+        self.scope.store.recent.note(digest, &self.scope.name);
+        Ok(descriptor(digest, size))
+    }
+}
+
+#[async_trait]
+impl BlobProvider for Blobs {
+    async fn open(&self, digest: &Digest, range: Option<ByteRange>) -> Result<BlobReader> {
+        let target = self.target(digest).await?;
+        let Some(opened) = self.scope.vault().open(&target, range).await? else {
+            return Err(self.gone(digest).await);
+        };
+        self.scope.store.recent.note(digest, &self.scope.name);
+        Ok(BlobReader {
+            descriptor: descriptor(digest, opened.metadata.size),
+            range: opened.range,
+            content: opened.content,
+        })
+    }
+}
+
+#[async_trait]
+impl BlobIngester for Blobs {
+    async fn put(&self, media_type: &MediaType, bytes: Bytes) -> Result<Descriptor> {
+        self.scope.store.check_writable()?;
+        let digest = Digest::sha256(&bytes);
+        let size = bytes.len() as u64;
+        self.scope.vault().put(&digest, bytes).await?;
+        self.scope.vault().link(&layout::layer_link(&self.scope.name, &digest), &digest).await?;
+        self.scope.store.recent.note(&digest, &self.scope.name);
+        Ok(Descriptor::new(media_type.clone(), digest, size))
+    }
+
+    async fn create(&self, options: CreateOptions) -> Result<CreateOutcome> {
+        self.scope.store.check_writable()?;
+        if let Some(wanted) = &options.mount
+            && let Some(source) = mount::find(&self.scope, wanted).await?
+        {
+            let link = layout::layer_link(&self.scope.name, &wanted.digest);
+            self.scope.vault().link(&link, &source.target).await?;
+            self.scope.store.recent.note(&wanted.digest, &self.scope.name);
+            let descriptor = descriptor(&wanted.digest, source.size);
+            return Ok(CreateOutcome::Mounted { from: source.from, descriptor });
+        }
+        let algorithm = options.algorithm.unwrap_or(Algorithm::Sha256);
+        let writer = self.uploads.begin(algorithm, options.size_hint).await?;
+        Ok(CreateOutcome::Upload(Box::new(writer)))
+    }
+
+    async fn resume(&self, id: &UploadId) -> Result<Box<dyn BlobWriter>> {
+        self.scope.store.check_writable()?;
+        Ok(Box::new(self.uploads.resume(id).await?))
+    }
+
+    async fn status(&self, id: &UploadId) -> Result<UploadStatus> {
+        self.uploads.status(id).await
+    }
+}
+
+#[async_trait]
+impl BlobDeleter for Blobs {
+    async fn delete(&self, digest: &Digest) -> Result<()> {
+        self.scope.store.check_deletes()?;
+        let unlinked =
+            self.scope.vault().unlink(&layout::layer_link(&self.scope.name, digest)).await?;
+        let gone = self.gone(digest).await;
+        if unlinked { Ok(()) } else { Err(gone) }
+    }
+}
+
+#[async_trait]
+impl BlobEnumerator for Blobs {
+    async fn enumerate(&self, page: PageRequest) -> Result<Page<Digest>> {
+        let folder = |algorithm| layout::layers(&self.scope.name, algorithm);
+        digests::linked(self.scope.driver(), folder, &page).await
+    }
+}
+
+#[async_trait]
+impl BlobRedirector for Blobs {
+    async fn redirect(&self, digest: &Digest, method: &str) -> Result<Option<String>> {
+        let target = self.target(digest).await?;
+        if !matches!(method, "GET" | "HEAD") {
+            return Ok(None);
+        }
+        self.describe(digest, target).await?;
+        let request = PresignRequest { method, valid_for: REDIRECT_FOR };
+        self.scope.vault().presign(&target, &request).await
+    }
+}
+
+impl BlobStore for Blobs {
+    fn deleter(&self) -> Option<&dyn BlobDeleter> {
+        self.scope.store.check_deletes().is_ok().then_some(self as _)
+    }
+
+    fn redirector(&self) -> Option<&dyn BlobRedirector> {
+        let possible = self.scope.options().redirect && self.scope.driver().capabilities().presign;
+        possible.then_some(self as _)
+    }
+
+    fn enumerator(&self) -> Option<&dyn BlobEnumerator> {
+        Some(self)
+    }
+}
+
+/// The content of an alias has the digest that was asked for, too.
+fn descriptor(digest: &Digest, size: u64) -> Descriptor {
+    Descriptor::new(MediaType::octet_stream(), *digest, size)
+}

@@ -1,0 +1,100 @@
+//! Walks folders whose children are named by digests: `<folder>/<algorithm>/<hex>/`.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wharf_core::{Page, PageRequest, Result};
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::{Driver, EntryKind, ListRequest, StoragePath};
+
+use crate::{children::PAGE, error::StorageResult, layout, links};
+
+/// How many small reads one request has under way.
+pub(crate) const CONCURRENCY: usize = 16;
+
+/// One page of the digests that name a folder in `folder(algorithm)`, in the byte order of their
+/// text. What lies in these folders is not looked at.
+pub(crate) async fn page<F>(
+    driver: &dyn Driver,
+    folder: F,
+    request: &PageRequest,
+) -> Result<Page<Digest>>
+where
+    F: Fn(Algorithm) -> StoragePath + Send + Sync,
+{
+    let limit = request.limit.min(PAGE);
+    let mut items = Vec::new();
+    // In the order of their names, which is that of the texts.
+    for algorithm in Algorithm::ALL {
+        let Some(after) = start(request.after.as_deref(), algorithm) else { continue };
+        let mut after = after.map(str::to_owned);
+        loop {
+            if items.len() >= limit {
+                return Ok(Page { next: items.last().map(Digest::to_string), items });
+            }
+            let wanted = ListRequest { after: after.as_deref(), limit: limit - items.len() };
+            let listing = driver.list(&folder(algorithm), wanted).await.stored()?;
+            let folders = listing.entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
+            items.extend(
+                folders.filter_map(|entry| Digest::from_parts(algorithm, &entry.name).ok()),
+            );
+            after = listing.entries.last().map(|entry| entry.name.clone()).or(after);
+            if !listing.more {
+                break;
+            }
+        }
+    }
+    Ok(Page { items, next: None })
+}
+
+/// Like [`page`], without the digests whose link is absent or damaged.
+pub(crate) async fn linked<F>(
+    driver: &dyn Driver,
+    folder: F,
+    request: &PageRequest,
+) -> Result<Page<Digest>>
+where
+    F: Fn(Algorithm) -> StoragePath + Send + Sync,
+{
+    let listed = page(driver, &folder, request).await?;
+    let links: Vec<_> = listed.items.iter().map(|digest| link(&folder, digest)).collect();
+    let checked = stream::iter(listed.items.into_iter().zip(links))
+        .map(|(digest, link)| async move {
+            links::resolve(driver, &link, &digest).await.map(|target| target.map(|_| digest))
+        })
+        .buffered(CONCURRENCY);
+    let items = checked.try_filter_map(async |digest| Ok(digest)).try_collect().await?;
+    Ok(Page { items, next: listed.next })
+}
+
+/// Where the names of `algorithm` begin after the text `after`; `None` if all of them lie before it.
+pub(crate) fn start(after: Option<&str>, algorithm: Algorithm) -> Option<Option<&str>> {
+    let Some(after) = after else { return Some(None) };
+    let prefix = format!("{}:", algorithm.name());
+    match after.strip_prefix(&prefix) {
+        Some(hex) => Some(Some(hex).filter(|hex| !hex.is_empty())),
+        None => (after < prefix.as_str()).then_some(None),
+    }
+}
+
+fn link(folder: impl Fn(Algorithm) -> StoragePath, digest: &Digest) -> StoragePath {
+    folder(digest.algorithm())
+        .join(&digest.encoded())
+        .and_then(|folder| folder.join(layout::LINK))
+        .expect("a digest is a path component")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_tells_where_each_algorithm_begins() {
+        let check = |after, algorithm, expected| assert_eq!(start(after, algorithm), expected);
+        check(None, Algorithm::Sha256, Some(None));
+        check(Some("sha256:ab"), Algorithm::Sha256, Some(Some("ab")));
+        check(Some("sha256:"), Algorithm::Sha256, Some(None));
+        check(Some("sha256:ab"), Algorithm::Sha512, Some(None));
+        check(Some("sha512:ab"), Algorithm::Sha256, None);
+        check(Some("a"), Algorithm::Sha256, Some(None));
+        check(Some("z"), Algorithm::Sha512, None);
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod blobs;
+mod catalog;
+mod children;
+mod digests;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod key;
+mod layout;
+mod links;
+mod manifests;
+mod mount;
+mod namespace;
+mod options;
+pub mod purge;
+mod recent;
+mod referrers;
+mod store;
+mod tags;
+mod uploads;
+mod vault;
+
+pub use key::upload_key;
+pub use namespace::StorageNamespace;
+pub use options::{ManifestPolicy, Options, PlatformFilter, Platforms, UrlPattern, UrlPolicy};

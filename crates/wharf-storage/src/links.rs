@@ -1,0 +1,65 @@
+//! Link files: `<algorithm>:<hex>`, without a newline.
+//!
+//! A link that cannot be read as one is reported and counts as absent; a store that was damaged goes
+//! on serving the rest.
+
+use bytes::Bytes;
+use wharf_core::Result;
+use wharf_digest::Digest;
+use wharf_driver::{Driver, ErrorKind, PutMode, StoragePath};
+
+use crate::error::StorageResult;
+
+/// No link is longer: the longest digest has 135 bytes.
+const LIMIT: u64 = 1024;
+
+/// What a link points to, `None` if it is absent or damaged.
+pub(crate) async fn read(driver: &dyn Driver, link: &StoragePath) -> Result<Option<Digest>> {
+    let content = match driver.get(link, LIMIT).await {
+        Err(error) if matches!(error.kind(), ErrorKind::TooLarge { .. }) => {
+            return Ok(skip(link, "too long"));
+        }
+        result => result.found()?,
+    };
+    Ok(content.and_then(|content| parse(link, &content)))
+}
+
+/// Where the content of `digest` lies according to a link that bears its name, `None` if the link is
+/// absent or damaged.
+///
+/// distribution stores sha512 content under its sha256 and leaves an alias, so a link may lead to
+/// another algorithm; to another digest of the same algorithm it cannot.
+pub(crate) async fn resolve(
+    driver: &dyn Driver,
+    link: &StoragePath,
+    digest: &Digest,
+) -> Result<Option<Digest>> {
+    let target = read(driver, link).await?;
+    Ok(target.and_then(|target| match target.algorithm() == digest.algorithm() {
+        true if target != *digest => skip(link, "leads to other content"),
+        _ => Some(target),
+    }))
+}
+
+/// Writes a link; durable when it returns.
+pub(crate) async fn write(driver: &dyn Driver, link: &StoragePath, target: &Digest) -> Result<()> {
+    let content = Bytes::from(target.to_string());
+    driver.put(link, content, PutMode::Overwrite).await.stored()?;
+    Ok(())
+}
+
+/// Removes a link with its folder, durably; `false` if it was not there.
+pub(crate) async fn remove(driver: &dyn Driver, link: &StoragePath) -> Result<bool> {
+    let folder = link.parent().expect("a link lies in a folder of its own");
+    driver.delete_below(&folder).await.stored()
+}
+
+fn parse(link: &StoragePath, content: &[u8]) -> Option<Digest> {
+    let digest = std::str::from_utf8(content).ok().and_then(|text| Digest::parse(text).ok());
+    digest.or_else(|| skip(link, "no digest"))
+}
+
+fn skip<T>(link: &StoragePath, reason: &str) -> Option<T> {
+    tracing::warn!(%link, reason, "damaged link is skipped");
+    None
+}

@@ -1,0 +1,88 @@
+//! The manifests of a repository.
+//!
+//! The bytes of a manifest are a blob; its *revision link* makes it a manifest of the repository.
+//! The link is written after everything that the manifest stands on, and before everything that
+//! stands on it; it is removed last. So whatever a crash interrupts, what can be found is whole.
+
+mod delete;
+pub(crate) mod find;
+mod put;
+mod references;
+
+use async_trait::async_trait;
+use wharf_core::{
+    Error, Fetched, GetOptions, ManifestBytes, ManifestEnumerator, ManifestStore, Page,
+    PageRequest, PutOptions, Result, Stored,
+};
+use wharf_digest::Digest;
+use wharf_manifest::Descriptor;
+use wharf_reference::TagOrDigest;
+
+use crate::{digests, layout, store::Scope, tags::Tags};
+
+use self::find::Found;
+
+/// The manifests of one repository.
+pub(crate) struct Manifests {
+    scope: Scope,
+    tags: Tags,
+}
+
+// === impl Manifests ===
+
+impl Manifests {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self { tags: Tags::new(scope.clone()), scope }
+    }
+
+    /// What a reference leads to. A tag whose manifest is gone is as good as no tag.
+    async fn found(&self, reference: &TagOrDigest) -> Result<Found> {
+        let digest = match reference {
+            TagOrDigest::Digest(digest) => Some(*digest),
+            TagOrDigest::Tag(tag) => self.tags.current(tag).await?,
+        };
+        let found = match digest {
+            Some(digest) => find::manifest(&self.scope, &digest).await?,
+            None => None,
+        };
+        found.ok_or_else(|| Error::manifest_unknown(&self.scope.name, reference.clone()))
+    }
+}
+
+#[async_trait]
+impl ManifestStore for Manifests {
+    async fn resolve(&self, reference: &TagOrDigest) -> Result<Descriptor> {
+        Ok(self.found(reference).await?.descriptor())
+    }
+
+    async fn get(&self, reference: &TagOrDigest, options: GetOptions) -> Result<Fetched> {
+        let found = self.found(reference).await?;
+        Ok(match options.if_none_match.contains(&found.digest) {
+            true => Fetched::NotModified(found.descriptor()),
+            false => Fetched::Manifest(found.into_manifest()),
+        })
+    }
+
+    async fn put(&self, manifest: ManifestBytes, options: PutOptions) -> Result<Stored> {
+        put::manifest(&self.scope, &self.tags, manifest, options).await
+    }
+
+    async fn delete(&self, digest: &Digest) -> Result<()> {
+        delete::manifest(&self.scope, &self.tags, digest).await
+    }
+
+    fn enumerator(&self) -> Option<&dyn ManifestEnumerator> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ManifestEnumerator for Manifests {
+    async fn enumerate(&self, page: PageRequest) -> Result<Page<Digest>> {
+        let folder = |algorithm| layout::revisions(&self.scope.name, algorithm);
+        digests::linked(self.scope.driver(), folder, &page).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Removes a manifest.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wharf_core::{Error, Result, TagStore};
+use wharf_digest::Digest;
+use wharf_driver::StoragePath;
+use wharf_manifest::Manifest;
+
+use crate::{
+    digests::CONCURRENCY, error::StorageResult, layout, referrers, store::Scope, tags::Tags,
+};
+
+use super::find;
+
+/// Removes the tags that point to a manifest, its entry among the referrers of its subject, and the
+/// manifest itself, in this order: a tag never outlives what it points to, and a delete that was cut
+/// off can be sent again.
+pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Result<()> {
+    scope.store.check_deletes()?;
+    let revision = layout::revision_link(&scope.name, digest);
+    let found = view(scope, digest).await?;
+    // A damaged manifest, or a link that says nothing, can be deleted too.
+    if found.is_none() && !exists(scope, &revision).await? {
+        return Err(Error::manifest_unknown(&scope.name, *digest));
+    }
+
+    untag(tags, digest).await?;
+    if let Some(View::Readable(view)) = &found {
+        if let Some(subject) = view.subject() {
+            referrers::forget(scope, &subject.digest, digest).await?;
+        }
+    }
+    if found.is_some() {
+        // Where distribution 2.1 linked it; otherwise it could still be found there.
+        scope.vault().unlink(&layout::layer_link(&scope.name, digest)).await?;
+    }
+    scope.vault().unlink(&revision).await?;
+    Ok(())
+}
+
+/// A manifest that is to go.
+enum View {
+    Readable(Box<Manifest>),
+    Obscure,
+}
+
+/// What is known of the manifest, `None` if its bytes cannot be found.
+async fn view(scope: &Scope, digest: &Digest) -> Result<Option<View>> {
+    match find::manifest(scope, digest).await {
+        Ok(None) => Ok(None),
+        Ok(Some(found)) => Ok(Some(match scope.options().schemas.parse(None, &found.bytes) {
+            Ok(view) => View::Readable(Box::new(view)),
+            Err(_) => View::Obscure,
+        })),
+        Err(error) if find::is_bad(&error) => Ok(Some(View::Obscure)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn exists(scope: &Scope, link: &StoragePath) -> Result<bool> {
+    Ok(scope.driver().stat(link).await.found()?.is_some())
+}
+
+async fn untag(tags: &Tags, digest: &Digest) -> Result<()> {
+    let pointing = tags.lookup(digest).await?;
+    let removals = stream::iter(pointing).map(Ok).map_ok(|tag| async move {
+        // Asked again: the tag may point to something else by now.
+        if tags.current(&tag).await? == Some(*digest) {
+            tags.remove(&tag).await?;
+        }
+        Ok(())
+    });
+    removals.try_buffer_unordered(CONCURRENCY).try_collect().await
+}

@@ -1,0 +1,84 @@
+//! Where this process last saw a blob linked: hints, each of which is checked before it counts.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use wharf_digest::Digest;
+use wharf_reference::RepositoryName;
+
+/// How many blobs are remembered.
+const BLOBS: usize = 8_192;
+/// How many repositories of each.
+const REPOSITORIES: usize = 4;
+
+/// A bounded map from blobs to the repositories that linked or served them last.
+#[derive(Default)]
+pub(crate) struct Recent(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    repositories: HashMap<Digest, VecDeque<RepositoryName>>,
+    /// The blobs, in the order in which they are forgotten.
+    order: VecDeque<Digest>,
+}
+
+// === impl Recent ===
+
+impl Recent {
+    /// Remembers that a repository links a blob.
+    pub(crate) fn note(&self, digest: &Digest, name: &RepositoryName) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = seen.repositories.get_mut(digest) {
+            return remember(names, name);
+        }
+        if seen.order.len() >= BLOBS
+            && let Some(oldest) = seen.order.pop_front()
+        {
+            seen.repositories.remove(&oldest);
+        }
+        seen.order.push_back(*digest);
+        seen.repositories.insert(*digest, VecDeque::from([name.clone()]));
+    }
+
+    /// The repositories that may link a blob, the last seen first.
+    pub(crate) fn repositories(&self, digest: &Digest) -> Vec<RepositoryName> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.repositories.get(digest).into_iter().flatten().cloned().collect()
+    }
+}
+
+fn remember(names: &mut VecDeque<RepositoryName>, name: &RepositoryName) {
+    if names.contains(name) {
+        return;
+    }
+    names.push_front(name.clone());
+    names.truncate(REPOSITORIES);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: usize) -> RepositoryName {
+        RepositoryName::parse(&format!("a/r{number}")).unwrap()
+    }
+
+    #[test]
+    fn both_sides_are_bounded() {
+        let recent = Recent::default();
+        let digest = |number: usize| Digest::sha256(&number.to_be_bytes());
+        for number in 0..BLOBS + 10 {
+            recent.note(&digest(number), &name(0));
+        }
+        assert_eq!(recent.0.lock().unwrap().repositories.len(), BLOBS);
+        assert_eq!(recent.repositories(&digest(0)), []);
+
+        for number in 0..10 {
+            recent.note(&digest(BLOBS), &name(number));
+        }
+        let newest_first: Vec<_> = [9, 8, 7, 6].map(name).into();
+        assert_eq!(recent.repositories(&digest(BLOBS)), newest_first);
+    }
+}

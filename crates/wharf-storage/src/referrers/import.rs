@@ -1,0 +1,97 @@
+//! Enters the referrers of a repository that was written without them: once, on first need.
+//!
+//! The marker says that everything that was there before has its entry. Whatever is pushed while the
+//! manifests are read enters itself, so nothing is missed; and what is deleted meanwhile leaves an
+//! entry that no list shows.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wharf_core::{PageRequest, Result};
+use wharf_digest::Digest;
+use wharf_driver::PutMode;
+use wharf_manifest::Descriptor;
+
+use crate::{
+    children::PAGE,
+    digests::{self, CONCURRENCY},
+    error::StorageResult,
+    layout,
+    manifests::find,
+    store::Scope,
+};
+
+/// Sees to it that every referrer has an entry. Returns those of `subject` that cannot get one
+/// because nothing may be written.
+pub(super) async fn complete(
+    scope: &Scope,
+    subject: &Digest,
+) -> Result<BTreeMap<Digest, Descriptor>> {
+    if is_complete(scope).await? {
+        return Ok(BTreeMap::new());
+    }
+    let _one_at_a_time = scope.store.import.lock().await;
+    if is_complete(scope).await? {
+        return Ok(BTreeMap::new());
+    }
+    import(scope, subject).await
+}
+
+/// What a manifest refers to, and how it is listed there; `None` if it is no referrer, or cannot be
+/// read as a manifest.
+pub(super) async fn referrer(
+    scope: &Scope,
+    digest: &Digest,
+) -> Result<Option<(Digest, Descriptor)>> {
+    let found = match find::manifest(scope, digest).await {
+        Err(error) if find::is_bad(&error) => return Ok(None),
+        found => found?,
+    };
+    Ok(found.and_then(|found| {
+        let view = scope.options().schemas.parse(None, &found.bytes).ok()?;
+        let subject = view.subject()?.digest;
+        Some((subject, view.referrer(*digest, found.bytes.len() as u64)))
+    }))
+}
+
+async fn is_complete(scope: &Scope) -> Result<bool> {
+    let marker = layout::referrers_marker(&scope.name);
+    Ok(scope.driver().stat(&marker).await.found()?.is_some())
+}
+
+async fn import(scope: &Scope, subject: &Digest) -> Result<BTreeMap<Digest, Descriptor>> {
+    let read_only = scope.options().read_only;
+    let mut unwritten = BTreeMap::new();
+    let mut request = PageRequest::first(PAGE);
+    let mut is_empty = true;
+    loop {
+        let folder = |algorithm| layout::revisions(&scope.name, algorithm);
+        let page = digests::page(scope.driver(), folder, &request).await?;
+        is_empty &= page.items.is_empty();
+        let reads =
+            stream::iter(page.items).map(|digest| async move { referrer(scope, &digest).await });
+        let mut reads = reads.buffer_unordered(CONCURRENCY);
+        while let Some(read) = reads.try_next().await? {
+            match read {
+                Some((of, descriptor)) if !read_only => {
+                    super::record(scope, &of, &descriptor).await?
+                }
+                Some((of, descriptor)) if of == *subject => {
+                    unwritten.insert(descriptor.digest, descriptor);
+                }
+                _ => {}
+            }
+        }
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    // A repository that does not exist must not begin to because someone asked for it.
+    if !read_only && !is_empty {
+        let marker = layout::referrers_marker(&scope.name);
+        scope.driver().put(&marker, Bytes::new(), PutMode::Overwrite).await.stored()?;
+    }
+    Ok(unwritten)
+}

@@ -1,0 +1,82 @@
+//! What all parts of a local registry share, and what the parts of one repository share.
+
+use std::sync::Arc;
+
+use wharf_core::{BlobDescriptorService, ErrorKind, RequestContext, Result};
+use wharf_driver::Driver;
+use wharf_reference::RepositoryName;
+
+use crate::{Options, recent::Recent, vault::Vault};
+
+/// A local registry.
+pub(crate) struct Store {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) options: Options,
+    pub(crate) vault: Vault,
+    pub(crate) recent: Recent,
+    /// Held while the referrers of a repository are imported, so that this is done once.
+    pub(crate) import: tokio::sync::Mutex<()>,
+}
+
+/// One repository of it, as one request sees it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    pub(crate) store: Arc<Store>,
+    pub(crate) name: RepositoryName,
+    pub(crate) context: RequestContext,
+}
+
+// === impl Store ===
+
+impl Store {
+    pub(crate) fn new(driver: Arc<dyn Driver>, options: Options) -> Self {
+        let vault = Vault::new(Arc::clone(&driver));
+        Self { driver, options, vault, recent: Recent::default(), import: Default::default() }
+    }
+
+    /// Fails if nothing may be written.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.options.read_only {
+            true => Err(ErrorKind::Unsupported("the registry is read-only").into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Fails if nothing may be deleted.
+    pub(crate) fn check_deletes(&self) -> Result<()> {
+        self.check_writable()?;
+        match self.options.delete {
+            true => Ok(()),
+            false => Err(ErrorKind::Unsupported("deletes are off").into()),
+        }
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// The storage driver.
+    pub(crate) fn driver(&self) -> &dyn Driver {
+        &*self.store.driver
+    }
+
+    /// Where blobs are published, found and linked.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.store.vault
+    }
+
+    /// What the operator chose.
+    pub(crate) fn options(&self) -> &Options {
+        &self.store.options
+    }
+
+    /// The part of the descriptor cache that belongs to this repository.
+    pub(crate) fn cache(&self) -> Option<Arc<dyn BlobDescriptorService>> {
+        self.store.options.cache.as_ref().map(|cache| cache.repository_scoped(&self.name))
+    }
+
+    /// The same request's view of another repository.
+    pub(crate) fn of(&self, name: &RepositoryName) -> Self {
+        Self { name: name.clone(), ..self.clone() }
+    }
+}

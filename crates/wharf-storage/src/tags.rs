@@ -1,0 +1,155 @@
+//! The tags of a repository.
+//!
+//! A tag is a folder with a link to what it points to (`current`) and one link for everything that
+//! it ever pointed to (`index`). It exists as long as its current link can be read: the current link
+//! is written last and removed first.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wharf_core::{Error, ErrorKind, Page, PageRequest, Result, TagStore};
+use wharf_digest::Digest;
+use wharf_driver::{EntryKind, ListRequest};
+use wharf_reference::Tag;
+
+use crate::{
+    catalog,
+    children::PAGE,
+    digests::{self, CONCURRENCY},
+    error::StorageResult,
+    layout, links,
+    manifests::find,
+    store::Scope,
+};
+
+/// The tags of one repository.
+pub(crate) struct Tags {
+    scope: Scope,
+}
+
+/// Tags with what they point to.
+struct Batch {
+    tags: Vec<(Tag, Digest)>,
+    /// Where the next batch begins, `None` at the end.
+    next: Option<String>,
+}
+
+// === impl Tags ===
+
+impl Tags {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self { scope }
+    }
+
+    /// What a tag points to, `None` if there is no such tag, or only leftovers of one.
+    pub(crate) async fn current(&self, tag: &Tag) -> Result<Option<Digest>> {
+        links::read(self.scope.driver(), &layout::tag_current(&self.scope.name, tag)).await
+    }
+
+    /// Points a tag to a manifest that is there; durable when it returns.
+    pub(crate) async fn point(&self, tag: &Tag, digest: &Digest) -> Result<()> {
+        let (name, vault) = (&self.scope.name, self.scope.vault());
+        vault.link(&layout::tag_history_link(name, tag, digest), digest).await?;
+        vault.link(&layout::tag_current(name, tag), digest).await
+    }
+
+    /// Removes a tag and what is left of it; `false` if there was none.
+    pub(crate) async fn remove(&self, tag: &Tag) -> Result<bool> {
+        let name = &self.scope.name;
+        let existed = self.scope.vault().unlink(&layout::tag_current(name, tag)).await?;
+        self.scope.driver().delete_below(&layout::tag(name, tag)).await.stored()?;
+        Ok(existed)
+    }
+
+    /// The tags among the next `limit` folders.
+    async fn batch(&self, after: Option<&str>, limit: usize) -> Result<Batch> {
+        let request = ListRequest { after, limit: limit.min(PAGE) };
+        let folder = layout::tags(&self.scope.name);
+        let listing = self.scope.driver().list(&folder, request).await.stored()?;
+        let next = listing.entries.last().filter(|_| listing.more).map(|last| last.name.clone());
+        let folders = listing.entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
+        let names: Vec<Tag> = folders.filter_map(|entry| Tag::parse(&entry.name).ok()).collect();
+        let reads = stream::iter(names).map(|tag| async move {
+            let current = self.current(&tag).await?;
+            Ok::<_, Error>(current.map(|digest| (tag, digest)))
+        });
+        let tags = reads.buffered(CONCURRENCY).try_filter_map(async |found| Ok(found));
+        Ok(Batch { tags: tags.try_collect().await?, next })
+    }
+}
+
+#[async_trait]
+impl TagStore for Tags {
+    async fn get(&self, tag: &Tag) -> Result<Digest> {
+        self.current(tag).await?.ok_or_else(|| unknown(tag))
+    }
+
+    async fn tag(&self, tag: &Tag, digest: &Digest) -> Result<()> {
+        self.scope.store.check_writable()?;
+        if find::manifest(&self.scope, digest).await?.is_none() {
+            return Err(Error::manifest_unknown(&self.scope.name, *digest));
+        }
+        self.point(tag, digest).await
+    }
+
+    async fn untag(&self, tag: &Tag) -> Result<()> {
+        self.scope.store.check_deletes()?;
+        self.remove(tag).await?.then_some(()).ok_or_else(|| unknown(tag))
+    }
+
+    async fn list(&self, page: PageRequest) -> Result<Page<Tag>> {
+        let mut found: Vec<Tag> = Vec::new();
+        let mut after = page.after;
+        // One more than asked for tells whether there is another page.
+        while found.len() <= page.limit {
+            let wanted = (page.limit - found.len()).saturating_add(1);
+            let batch = self.batch(after.as_deref(), wanted).await?;
+            found.extend(batch.tags.into_iter().map(|(tag, _)| tag));
+            match batch.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        if found.is_empty()
+            && !catalog::has_manifests(self.scope.driver(), &self.scope.name).await?
+        {
+            return Err(ErrorKind::RepositoryUnknown(self.scope.name.clone()).into());
+        }
+        Ok(catalog::cut(found, page.limit))
+    }
+
+    async fn lookup(&self, digest: &Digest) -> Result<Vec<Tag>> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let batch = self.batch(after.as_deref(), PAGE).await?;
+            let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
+            found.extend(pointing.map(|(tag, _)| tag));
+            match batch.next {
+                Some(next) => after = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    async fn history(&self, tag: &Tag) -> Result<Vec<Digest>> {
+        self.get(tag).await?;
+        let mut found = Vec::new();
+        let mut request = PageRequest::first(PAGE);
+        loop {
+            let folder = |algorithm| layout::tag_history(&self.scope.name, tag, algorithm);
+            let page = digests::linked(self.scope.driver(), folder, &request).await?;
+            found.extend(page.items);
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
+fn unknown(tag: &Tag) -> Error {
+    ErrorKind::TagUnknown(tag.clone()).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Upload sessions: how one begins, is taken up again, and ends.
+//!
+//! A session is a folder below `_uploads`. Its `startedat`, which distribution reads too, makes it
+//! one; the rest of the folder belongs to the driver. What the driver saves for us with a checkpoint
+//! is the state of the running hash.
+
+mod batch;
+mod hash;
+mod session;
+mod writer;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+use wharf_core::{Error, ErrorKind, Result, UploadId, UploadStatus};
+use wharf_digest::Algorithm;
+use wharf_driver::{Driver, ErrorKind as Stored, PutMode, StoragePath, Upload};
+use wharf_reference::RepositoryName;
+
+use crate::{error::StorageResult, layout, store::Scope};
+
+pub(crate) use self::writer::Writer;
+use self::{hash::Hash, session::Session};
+
+/// How long a request waits for another one that writes to its session.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+/// The longest `startedat`.
+const LIMIT: u64 = 256;
+
+/// The upload sessions of a repository.
+pub(crate) struct Uploads {
+    scope: Scope,
+}
+
+// === impl Uploads ===
+
+impl Uploads {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self { scope }
+    }
+
+    /// Begins a session.
+    pub(crate) async fn begin(
+        &self,
+        algorithm: Algorithm,
+        size_hint: Option<u64>,
+    ) -> Result<Writer> {
+        let id = new_id();
+        let started_at = write_started_at(self.scope.driver(), &self.scope.name, &id).await?;
+        let folder = layout::upload(&self.scope.name, &id);
+        let upload = self.scope.driver().begin_upload(&folder, size_hint).await.stored()?;
+        let hash = Hash::new(algorithm);
+        let mut session = Session::new(upload, hash, self.scope.options().resumable_digest);
+        if algorithm != Algorithm::Sha256 {
+            // The next request has to know the client's choice.
+            session.save().await?;
+        }
+        Ok(Writer::new(self.scope.clone(), id, started_at, session))
+    }
+
+    /// Takes a session up where it was left.
+    pub(crate) async fn resume(&self, id: &UploadId) -> Result<Writer> {
+        let started_at = self.started_at(id).await?;
+        let (upload, certain) = self.hold(id).await?;
+        if !certain && let Err(error) = self.started_at(id).await {
+            if error.is_unknown() {
+                // It ended while we waited for it; what we just made is no session.
+                discard(self.scope.driver(), &layout::upload(&self.scope.name, id), upload).await?;
+            }
+            return Err(error);
+        }
+        let hash = Hash::load(upload.checkpoint());
+        let session = Session::new(upload, hash, self.scope.options().resumable_digest);
+        Ok(Writer::new(self.scope.clone(), id.clone(), started_at, session))
+    }
+
+    /// Where a session stands.
+    pub(crate) async fn status(&self, id: &UploadId) -> Result<UploadStatus> {
+        let started_at = self.started_at(id).await?;
+        let folder = layout::upload(&self.scope.name, id);
+        let checkpoint = self.scope.driver().upload_checkpoint(&folder).await.found()?;
+        let size = checkpoint.unwrap_or_default().length;
+        Ok(UploadStatus { id: id.clone(), size, started_at })
+    }
+
+    async fn started_at(&self, id: &UploadId) -> Result<SystemTime> {
+        read_started_at(self.scope.driver(), &layout::upload_started_at(&self.scope.name, id))
+            .await?
+            .ok_or_else(|| ErrorKind::UploadUnknown(id.clone()).into())
+    }
+
+    /// Becomes the one writer of a session. Says whether the session is certain to exist still: it
+    /// is if its bytes were there and nobody else had it.
+    async fn hold(&self, id: &UploadId) -> Result<(Box<dyn Upload>, bool)> {
+        let (driver, folder) = (self.scope.driver(), layout::upload(&self.scope.name, id));
+        let deadline = Instant::now() + PATIENCE;
+        let mut certain = true;
+        loop {
+            let held = match driver.resume_upload(&folder).await {
+                Err(error) if error.is_not_found() => {
+                    certain = false;
+                    driver.begin_upload(&folder, None).await
+                }
+                held => held,
+            };
+            match held {
+                Err(error) if error.kind() == Stored::Busy => {
+                    certain = false;
+                    if Instant::now() >= deadline {
+                        return Err(Error::from(ErrorKind::UploadBusy(id.clone())).because(error));
+                    }
+                    sleep(PAUSE).await;
+                }
+                held => return Ok((held.stored()?, certain)),
+            }
+        }
+    }
+}
+
+/// Ends a session. The folder goes first, and with it what makes it a session: whoever comes in
+/// between finds none, instead of one without its bytes. It is held until all of it is gone.
+pub(crate) async fn discard(
+    driver: &dyn Driver,
+    folder: &StoragePath,
+    mut upload: Box<dyn Upload>,
+) -> Result<()> {
+    driver.delete_below(folder).await.stored()?;
+    upload.discard().await.stored()
+}
+
+/// When a session began, `None` if the file is absent or damaged: then it is no session.
+pub(crate) async fn read_started_at(
+    driver: &dyn Driver,
+    file: &StoragePath,
+) -> Result<Option<SystemTime>> {
+    let content = match driver.get(file, LIMIT).await {
+        Err(error) if matches!(error.kind(), Stored::TooLarge { .. }) => Some(Bytes::new()),
+        result => result.found()?,
+    };
+    let Some(content) = content else { return Ok(None) };
+    let time = std::str::from_utf8(&content).ok().and_then(|text| text.parse::<Timestamp>().ok());
+    if time.is_none() {
+        tracing::warn!(%file, "damaged upload session is skipped");
+    }
+    Ok(time.map(SystemTime::from))
+}
+
+async fn write_started_at(
+    driver: &dyn Driver,
+    name: &RepositoryName,
+    id: &UploadId,
+) -> Result<SystemTime> {
+    let now = Timestamp::now();
+    // Whole seconds, as distribution writes them.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let file = layout::upload_started_at(name, id);
+    driver.put(&file, Bytes::from(now.to_string()), PutMode::Overwrite).await.stored()?;
+    Ok(now.into())
+}
+
+fn new_id() -> UploadId {
+    UploadId::parse(&Uuid::now_v7().to_string()).expect("a UUID is an upload id")
+}

@@ -1,0 +1,204 @@
+//! The writer of an upload session.
+//!
+//! While one batch is hashed and stored, the next one is gathered; there are never more than these
+//! two. A batch that has begun belongs to a task of its own, so that it goes on while the client
+//! sends.
+
+use std::{mem, time::SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use wharf_core::{BlobWriter, Error, ErrorKind, Result, UploadId, UploadStatus};
+use wharf_digest::Digest;
+use wharf_driver::{ErrorKind as Stored, StoragePath};
+use wharf_manifest::{Descriptor, MediaType};
+
+use super::{batch::Batch, discard, session::Session};
+use crate::{error::StorageResult, layout, store::Scope};
+
+/// The one writer of a session.
+pub(crate) struct Writer {
+    scope: Scope,
+    id: UploadId,
+    started_at: SystemTime,
+    /// The bytes taken, those that are gathered included.
+    size: u64,
+    gathered: Batch,
+    stage: Stage,
+}
+
+/// Where the session is.
+enum Stage {
+    /// Here.
+    Idle(Session),
+    /// With the task that stores a batch.
+    Storing(JoinHandle<Result<Session>>),
+    /// Lost by a failure, or by a future that was dropped; it can be resumed.
+    Broken,
+    /// Committed or cancelled.
+    Ended,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    pub(super) fn new(
+        scope: Scope,
+        id: UploadId,
+        started_at: SystemTime,
+        session: Session,
+    ) -> Self {
+        let size = session.size();
+        let stage = Stage::Idle(session);
+        Self { scope, id, started_at, size, gathered: Batch::default(), stage }
+    }
+
+    /// Takes the session out, once the batch under way is stored. What takes it puts it back, unless
+    /// something failed.
+    async fn settle(&mut self) -> Result<Session> {
+        // A future that is dropped while it waits must not take the task's handle with it.
+        if let Stage::Storing(task) = &mut self.stage {
+            let done = task.await;
+            self.stage = Stage::Broken;
+            let broken = || ErrorKind::Other(format!("blob upload {} broke off", self.id));
+            self.stage = Stage::Idle(done.map_err(|error| Error::from(broken()).because(error))??);
+        }
+        match mem::replace(&mut self.stage, Stage::Broken) {
+            Stage::Idle(session) => Ok(session),
+            Stage::Ended => {
+                self.stage = Stage::Ended;
+                Err(ErrorKind::UploadUnknown(self.id.clone()).into())
+            }
+            _ => Err(ErrorKind::Other(format!("blob upload {} broke off before", self.id)).into()),
+        }
+    }
+
+    /// [`Writer::settle`], with everything that was gathered.
+    async fn flush(&mut self) -> Result<Session> {
+        let session = self.settle().await?;
+        session.append(self.gathered.take()).await
+    }
+
+    async fn publish(&self, session: &mut Session, digest: &Digest) -> Result<()> {
+        self.scope.vault().publish(digest, session.upload()).await
+    }
+
+    /// Makes a published blob one of the repository.
+    async fn link(&self, digest: &Digest) -> Result<Descriptor> {
+        let link = layout::layer_link(&self.scope.name, digest);
+        self.scope.vault().link(&link, digest).await?;
+        let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, self.size);
+        if let Some(cache) = self.scope.cache() {
+            cache.set(digest, descriptor.clone()).await;
+        }
+        self.scope.store.recent.note(digest, &self.scope.name);
+        Ok(descriptor)
+    }
+
+    fn folder(&self) -> StoragePath {
+        layout::upload(&self.scope.name, &self.id)
+    }
+
+    fn check(&self, expected: &Digest, actual: Digest) -> Result<()> {
+        match *expected == actual {
+            true => Ok(()),
+            false => Err(ErrorKind::DigestMismatch { expected: *expected, actual }.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl BlobWriter for Writer {
+    fn id(&self) -> &UploadId {
+        &self.id
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
+        if matches!(self.stage, Stage::Broken | Stage::Ended) {
+            return self.settle().await.map(drop);
+        }
+        self.size += chunk.len() as u64;
+        self.gathered.push(chunk);
+        if self.gathered.is_full() {
+            let session = self.settle().await?;
+            let task = tokio::spawn(session.append_long(self.gathered.take()));
+            self.stage = Stage::Storing(task);
+        }
+        Ok(())
+    }
+
+    async fn suspend(&mut self) -> Result<UploadStatus> {
+        let mut session = self.flush().await?;
+        session.save().await?;
+        let size = session.size();
+        self.stage = Stage::Idle(session);
+        Ok(UploadStatus { id: self.id.clone(), size, started_at: self.started_at })
+    }
+
+    async fn commit(&mut self, digest: &Digest) -> Result<Descriptor> {
+        let mut session = self.flush().await?;
+        let actual = session.digest(digest.algorithm()).await?;
+        if let Err(mismatch) = self.check(digest, actual) {
+            // The client may have named the wrong digest of the right bytes.
+            self.stage = Stage::Idle(session);
+            return Err(mismatch);
+        }
+        // Published first and linked then: a crash in between leaves a blob that nobody links, and
+        // a session that can be committed again. A failure may mean that bytes did not reach the
+        // disk, so that the session counts only up to its checkpoint.
+        self.publish(&mut session, digest).await?;
+        let descriptor = match self.link(digest).await {
+            Ok(descriptor) => descriptor,
+            Err(error) => {
+                self.stage = Stage::Idle(session);
+                return Err(error);
+            }
+        };
+        self.stage = Stage::Ended;
+        let upload = session.into_upload();
+        if let Err(error) = discard(self.scope.driver(), &self.folder(), upload).await {
+            // The blob is acknowledged all the same; purging will find the rest.
+            tracing::warn!(upload = %self.id, %error, "finished upload session stays behind");
+        }
+        Ok(descriptor)
+    }
+
+    async fn cancel(&mut self) -> Result<()> {
+        let (driver, folder) = (self.scope.store.driver.clone(), self.folder());
+        self.gathered.take();
+        match self.settle().await {
+            Ok(session) => discard(&*driver, &folder, session.into_upload()).await?,
+            Err(_) if matches!(self.stage, Stage::Ended) => {}
+            Err(_) => match driver.resume_upload(&folder).await {
+                Err(error) if error.kind() == Stored::Busy => {
+                    let busy = ErrorKind::UploadBusy(self.id.clone());
+                    return Err(Error::from(busy).because(error));
+                }
+                held => match held.found()? {
+                    Some(upload) => discard(&*driver, &folder, upload).await?,
+                    None => drop(driver.delete_below(&folder).await.stored()?),
+                },
+            },
+        }
+        self.stage = Stage::Ended;
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // What no one waits for any more need not be stored.
+        if let Stage::Storing(task) = &self.stage {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The one place that publishes blobs, finds them and links them.
+//!
+//! A blob is a *folder*; which file in it holds the bytes is known here only. Online garbage
+//! collection will put the bytes of a blob that was collected and pushed again under another name
+//! (a generation), and will have the writer of a root look around after the root is written. Hence
+//! two rules for the rest of the crate: no path of a blob's bytes is made elsewhere, and no link to
+//! content is written but through [`Vault::link`] and [`Vault::link_root`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use wharf_content::ByteRange;
+use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::{Driver, Opened, PresignRequest, Published, PutMode, StoragePath, Upload};
+use wharf_manifest::{Descriptor, MediaType};
+
+use crate::{
+    children::{Children, PAGE},
+    digests::{self, CONCURRENCY},
+    error::StorageResult,
+    layout, links,
+};
+
+/// The blobs of all repositories.
+pub(crate) struct Vault {
+    driver: Arc<dyn Driver>,
+}
+
+// === impl Vault: existence ===
+
+impl Vault {
+    pub(crate) fn new(driver: Arc<dyn Driver>) -> Self {
+        Self { driver }
+    }
+
+    /// The size of a blob, `None` if it is not there. Always asks the store: this is what decides
+    /// about existence.
+    pub(crate) async fn present(&self, digest: &Digest) -> Result<Option<u64>> {
+        let found = self.driver.stat(&live(digest)).await.found()?;
+        Ok(found.map(|metadata| metadata.size))
+    }
+
+    /// The size of a blob that a link leads to, `None` if the link or the blob is not there. This is
+    /// the check that a reference to a blob of a repository has to pass.
+    pub(crate) async fn linked(&self, link: &StoragePath, digest: &Digest) -> Result<Option<u64>> {
+        Ok(self.locate(link, digest).await?.map(|(_, size)| size))
+    }
+
+    /// [`Vault::linked`] for many, a bounded number at a time; the answers come in order.
+    pub(crate) async fn linked_all(
+        &self,
+        wanted: Vec<(StoragePath, Digest)>,
+    ) -> Result<Vec<Option<u64>>> {
+        let checks = stream::iter(wanted)
+            .map(|(link, digest)| async move { self.linked(&link, &digest).await });
+        checks.buffered(CONCURRENCY).try_collect().await
+    }
+
+    /// Where the bytes are that a link leads to, and how many.
+    pub(crate) async fn locate(
+        &self,
+        link: &StoragePath,
+        digest: &Digest,
+    ) -> Result<Option<(Digest, u64)>> {
+        let Some(target) = links::resolve(&*self.driver, link, digest).await? else {
+            return Ok(None);
+        };
+        Ok(self.present(&target).await?.map(|size| (target, size)))
+    }
+}
+
+// === impl Vault: reading ===
+
+impl Vault {
+    /// Opens a blob, or a range of it, `None` if it is not there.
+    pub(crate) async fn open(
+        &self,
+        digest: &Digest,
+        range: Option<ByteRange>,
+    ) -> Result<Option<Opened>> {
+        self.driver.open(&live(digest), range).await.found()
+    }
+
+    /// A whole blob of at most `limit` bytes, `None` if it is not there.
+    pub(crate) async fn read(&self, digest: &Digest, limit: u64) -> Result<Option<Bytes>> {
+        self.driver.get(&live(digest), limit).await.found()
+    }
+
+    /// A URL under which the backend serves a blob, if it does that.
+    pub(crate) async fn presign(
+        &self,
+        digest: &Digest,
+        request: &PresignRequest<'_>,
+    ) -> Result<Option<String>> {
+        self.driver.presign(&live(digest), request).await.stored()
+    }
+}
+
+// === impl Vault: writing ===
+
+impl Vault {
+    /// Stores a small blob, durably. Bytes that are there already are written again: whatever they
+    /// were, they are right and durable afterwards.
+    pub(crate) async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
+        self.driver.put(&live(digest), bytes, PutMode::Overwrite).await.stored()?;
+        Ok(())
+    }
+
+    /// Makes what a session holds a blob, durably. The caller has verified the digest.
+    pub(crate) async fn publish(&self, digest: &Digest, upload: &mut dyn Upload) -> Result<()> {
+        let published = upload.publish(&live(digest)).await.stored()?;
+        if published == Published::Repaired {
+            tracing::warn!(%digest, "blob had the wrong size and is repaired");
+        }
+        Ok(())
+    }
+
+    /// Links a blob into a repository, durably. The blob must be there.
+    pub(crate) async fn link(&self, link: &StoragePath, digest: &Digest) -> Result<()> {
+        links::write(&*self.driver, link, digest).await
+    }
+
+    /// Links a manifest that needs `dependencies`, its own bytes included: from now on none of them
+    /// may be collected. Durable when it returns.
+    pub(crate) async fn link_root(
+        &self,
+        link: &StoragePath,
+        digest: &Digest,
+        dependencies: &[Digest],
+    ) -> Result<()> {
+        // Here the writer will look whether a collection has begun, and rescue what it needs.
+        let _ = dependencies;
+        links::write(&*self.driver, link, digest).await
+    }
+
+    /// Removes a link, durably; `false` if it was not there.
+    pub(crate) async fn unlink(&self, link: &StoragePath) -> Result<bool> {
+        links::remove(&*self.driver, link).await
+    }
+}
+
+// === impl Vault: the blobs of all repositories ===
+
+#[async_trait]
+impl BlobStatter for Vault {
+    async fn stat(&self, digest: &Digest) -> Result<Descriptor> {
+        let size = self.present(digest).await?.ok_or_else(|| Error::blob_unknown(digest))?;
+        Ok(Descriptor::new(MediaType::octet_stream(), *digest, size))
+    }
+}
+
+#[async_trait]
+impl BlobEnumerator for Vault {
+    async fn enumerate(&self, page: PageRequest) -> Result<Page<Digest>> {
+        let limit = page.limit.min(PAGE);
+        let mut folders = Vec::new();
+        for algorithm in Algorithm::ALL {
+            if let Some(after) = digests::start(page.after.as_deref(), algorithm) {
+                self.folders(algorithm, after, limit, &mut folders).await?;
+            }
+        }
+        let full = folders.len() >= limit;
+        let next = folders.last().filter(|_| full).map(Digest::to_string);
+        let checks = stream::iter(folders).map(|digest| async move {
+            self.present(&digest).await.map(|size| size.map(|_| digest))
+        });
+        let present = checks.buffered(CONCURRENCY).try_filter_map(async |blob| Ok(blob));
+        Ok(Page { items: present.try_collect().await?, next })
+    }
+}
+
+impl Vault {
+    /// Adds the digests that have a folder, until there are `limit` of them.
+    async fn folders(
+        &self,
+        algorithm: Algorithm,
+        after: Option<&str>,
+        limit: usize,
+        found: &mut Vec<Digest>,
+    ) -> Result<()> {
+        let root = layout::blobs(algorithm);
+        // Folders of two digits, of which the first one to look at is entered in the middle.
+        let first = after.and_then(|hex| hex.get(..2)).unwrap_or_default();
+        let mut shards = Children::of(&*self.driver, root.clone());
+        while let Some(shard) = shards.next().await? {
+            let Ok(folder) = root.join(&shard.name) else { continue };
+            if shard.name.as_str() < first {
+                continue;
+            }
+            let after = after.filter(|_| shard.name == first).map(str::to_owned);
+            let mut entries = Children::after(&*self.driver, folder, after);
+            while found.len() < limit
+                && let Some(entry) = entries.next().await?
+            {
+                found.extend(Digest::from_parts(algorithm, &entry.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file that holds the bytes of a blob: its live generation, which is the first one as long as
+/// nothing is collected online.
+fn live(digest: &Digest) -> StoragePath {
+    layout::blob(digest).join("data").expect("a path component")
+}

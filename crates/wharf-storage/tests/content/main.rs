@@ -1,0 +1,10 @@
+//! Blobs and upload sessions of a local registry, over the in-memory and the filesystem driver.
+
+mod blobs;
+mod faults;
+mod memory;
+mod model;
+mod mount;
+mod purge;
+mod sessions;
+mod support;

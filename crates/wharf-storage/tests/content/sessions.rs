@@ -1,0 +1,313 @@
+//! One upload session, step by step.
+
+use std::time::Duration;
+
+use wharf_core::{CreateOptions, ErrorKind, UploadId};
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::{ListRequest, PutMode};
+use wharf_storage::Options;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_pushed_blob_is_linked_and_its_session_is_gone() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let mut writer = begin(&*repository).await.unwrap();
+        writer.write("hello ".into()).await.unwrap();
+        writer.write("world".into()).await.unwrap();
+        let digest = Digest::sha256(b"hello world");
+        let descriptor = writer.commit(&digest).await.unwrap();
+        assert_eq!((descriptor.digest, descriptor.size), (digest, 11));
+
+        let link = place.driver.get(&link_of("library/a", &digest), 200).await.unwrap();
+        assert_eq!(link, digest.to_string());
+        assert_eq!(place.driver.get(&data_of(&digest), 200).await.unwrap(), "hello world");
+        let all = ListRequest { after: None, limit: 10 };
+        let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
+        assert_eq!(left.entries, []);
+        let unknown = repository.blobs().status(writer.id()).await.unwrap_err();
+        assert!(matches!(unknown.kind(), ErrorKind::UploadUnknown(_)), "{unknown}");
+        let ended = writer.write("more".into()).await.unwrap_err();
+        assert!(matches!(ended.kind(), ErrorKind::UploadUnknown(_)), "{ended}");
+        writer.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_in_another_process() {
+    for resumable_digest in [true, false] {
+        for place in places() {
+            let options = Options { resumable_digest, ..Options::default() };
+            let id = {
+                let repository = repository(&place.driver, options.clone());
+                let mut writer = begin(&*repository).await.unwrap();
+                writer.write("hello ".into()).await.unwrap();
+                writer.suspend().await.unwrap();
+                writer.write("lost".into()).await.unwrap();
+                writer.id().clone()
+            };
+            let repository = repository(&place.driver, options);
+            assert_eq!(repository.blobs().status(&id).await.unwrap().size, 6);
+            let mut writer = repository.blobs().resume(&id).await.unwrap();
+            assert_eq!(writer.size(), 6);
+            writer.write("world".into()).await.unwrap();
+            let digest = Digest::sha256(b"hello world");
+            writer.commit(&digest).await.unwrap();
+            assert_eq!(pull(&*repository, &digest).await.unwrap(), b"hello world");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_blob_needs_no_byte() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let id = begin(&*repository).await.unwrap().id().clone();
+        let mut writer = repository.blobs().resume(&id).await.unwrap();
+        let digest = Digest::sha256(b"");
+        writer.commit(&digest).await.unwrap();
+        assert_eq!(pull(&*repository, &digest).await.unwrap(), b"");
+    }
+}
+
+#[tokio::test]
+async fn every_algorithm_can_be_named_first_or_last() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        for running in Algorithm::ALL {
+            for named in Algorithm::ALL {
+                let algorithm = Some(running);
+                let options = CreateOptions { algorithm, ..CreateOptions::default() };
+                let id = begin_with(&*repository, options).await.unwrap().id().clone();
+                let mut writer = repository.blobs().resume(&id).await.unwrap();
+                writer.write("some ".into()).await.unwrap();
+                writer.suspend().await.unwrap();
+                drop(writer);
+                let mut writer = repository.blobs().resume(&id).await.unwrap();
+                let text = format!("some {running} {named}");
+                writer.write(text[5..].to_owned().into()).await.unwrap();
+                let digest = Digest::of(named, text.as_bytes());
+                writer.commit(&digest).await.unwrap();
+                assert_eq!(pull(&*repository, &digest).await.unwrap(), text.as_bytes());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_digest_leaves_the_session_where_it_was() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let mut writer = begin(&*repository).await.unwrap();
+        writer.write("hello ".into()).await.unwrap();
+        writer.suspend().await.unwrap();
+        writer.write("world".into()).await.unwrap();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let wrong = Digest::of(algorithm, b"hello");
+            let error = writer.commit(&wrong).await.unwrap_err();
+            let actual = Digest::of(algorithm, b"hello world");
+            let ErrorKind::DigestMismatch { expected, actual: found } = error.kind() else {
+                panic!("{error}")
+            };
+            assert_eq!((*expected, *found), (wrong, actual));
+            assert_eq!(pull(&*repository, &wrong).await, None);
+        }
+        let id = writer.id().clone();
+        assert_eq!(repository.blobs().status(&id).await.unwrap().size, 6);
+        writer.commit(&Digest::sha256(b"hello world")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_costs_a_read_and_nothing_else() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let mut writer = begin(&*repository).await.unwrap();
+        let whole = content(1, 3 << 20);
+        writer.write(whole[..2_500_000].to_vec().into()).await.unwrap();
+        writer.suspend().await.unwrap();
+        let id = writer.id().clone();
+        drop(writer);
+
+        let session = uploads_of("library/a").join(id.as_str()).unwrap();
+        let mut upload = place.driver.resume_upload(&session).await.unwrap();
+        upload.save("state of a later version".into()).await.unwrap();
+        drop(upload);
+
+        let mut writer = repository.blobs().resume(&id).await.unwrap();
+        assert_eq!(writer.size(), 2_500_000);
+        writer.write(whole[2_500_000..].to_vec().into()).await.unwrap();
+        writer.suspend().await.unwrap();
+        drop(writer);
+        let mut writer = repository.blobs().resume(&id).await.unwrap();
+        writer.commit(&Digest::sha256(b"else")).await.unwrap_err();
+        let digest = Digest::sha256(&whole);
+        writer.commit(&digest).await.unwrap();
+        assert_eq!(pull(&*repository, &digest).await.unwrap(), whole);
+    }
+}
+
+#[tokio::test]
+async fn a_session_has_one_writer() {
+    for place in places() {
+        let one = repository(&place.driver, Options::default());
+        let other = repository(&place.driver, Options::default());
+        let mut first = begin(&*one).await.unwrap();
+        first.write("hello".into()).await.unwrap();
+        let id = first.id().clone();
+        let busy = other.blobs().resume(&id).await.err().expect("held");
+        assert!(matches!(busy.kind(), ErrorKind::UploadBusy(_)), "{busy}");
+
+        // The second one waits a moment for the first.
+        let waiting = {
+            let (other, id) = (other.clone(), id.clone());
+            tokio::spawn(async move { other.blobs().resume(&id).await.map(|writer| writer.size()) })
+        };
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        first.suspend().await.unwrap();
+        drop(first);
+        assert_eq!(waiting.await.unwrap().unwrap(), 5);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_session_that_ends_finds_none() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let mut first = begin(&*repository).await.unwrap();
+        first.write("hello".into()).await.unwrap();
+        let waiting = {
+            let (repository, id) = (repository.clone(), first.id().clone());
+            tokio::spawn(async move { repository.blobs().resume(&id).await.map(drop) })
+        };
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        first.commit(&Digest::sha256(b"hello")).await.unwrap();
+        drop(first);
+        let unknown = waiting.await.unwrap().unwrap_err();
+        assert!(matches!(unknown.kind(), ErrorKind::UploadUnknown(_)), "{unknown}");
+        let all = ListRequest { after: None, limit: 10 };
+        let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
+        assert_eq!(left.entries, []);
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_session_leaves_nothing() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        for suspended in [true, false] {
+            let mut writer = begin(&*repository).await.unwrap();
+            writer.write(content(2, 3 << 20).into()).await.unwrap();
+            if suspended {
+                writer.suspend().await.unwrap();
+            }
+            writer.cancel().await.unwrap();
+            writer.cancel().await.unwrap();
+            let unknown = repository.blobs().resume(writer.id()).await.err().expect("gone");
+            assert!(matches!(unknown.kind(), ErrorKind::UploadUnknown(_)), "{unknown}");
+        }
+        let all = ListRequest { after: None, limit: 10 };
+        let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
+        assert_eq!(left.entries, []);
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_start_time_is_no_session() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let id = UploadId::parse("of-distribution").unwrap();
+        let file = uploads_of("library/a").join("of-distribution/startedat").unwrap();
+        for damaged in [None, Some(""), Some("yesterday")] {
+            if let Some(damaged) = damaged {
+                store(&*place.driver, &file, damaged).await;
+            }
+            let unknown = repository.blobs().status(&id).await.unwrap_err();
+            assert!(matches!(unknown.kind(), ErrorKind::UploadUnknown(_)), "{unknown}");
+            assert!(repository.blobs().resume(&id).await.err().is_some_and(|e| e.is_unknown()));
+        }
+        store(&*place.driver, &file, "2024-02-03T04:05:06Z").await;
+        let status = repository.blobs().status(&id).await.unwrap();
+        let since = status.started_at.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!((status.size, since.as_secs()), (0, 1_706_933_106));
+        assert_eq!(repository.blobs().resume(&id).await.unwrap().size(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_start_time_is_written_as_distribution_does() {
+    let place = in_memory();
+    let repository = repository(&place.driver, Options::default());
+    let writer = begin(&*repository).await.unwrap();
+    let file =
+        uploads_of("library/a").join(writer.id().as_str()).unwrap().join("startedat").unwrap();
+    let text = place.driver.get(&file, 100).await.unwrap();
+    let text = std::str::from_utf8(&text).unwrap();
+    assert!(text.len() == "2026-11-21T11:38:05Z".len() && text.ends_with('Z'), "{text}");
+    assert_eq!(
+        repository.blobs().status(writer.id()).await.unwrap().started_at,
+        writer.started_at()
+    );
+}
+
+#[tokio::test]
+async fn a_long_stream_is_resumable_before_it_ends() {
+    let place = on_disk();
+    let repository = repository(&place.driver, Options::default());
+    let mut writer = begin(&*repository).await.unwrap();
+    let piece = content(3, 1 << 20);
+    for _ in 0..70 {
+        writer.write(piece.clone().into()).await.unwrap();
+    }
+    let id = writer.id().clone();
+    drop(writer);
+    let mut writer = repository.blobs().resume(&id).await.unwrap();
+    assert_eq!(writer.size(), 64 << 20);
+    writer.commit(&Digest::sha256(&piece.repeat(64))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_between_publication_and_end_loses_nothing() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let digest = Digest::sha256(b"hello");
+        for linked in [false, true] {
+            let mut writer = begin(&*repository).await.unwrap();
+            writer.write("hello".into()).await.unwrap();
+            writer.suspend().await.unwrap();
+            let id = writer.id().clone();
+            drop(writer);
+            // What a process does before it is killed.
+            let session = uploads_of("library/a").join(id.as_str()).unwrap();
+            let mut upload = place.driver.resume_upload(&session).await.unwrap();
+            upload.publish(&data_of(&digest)).await.unwrap();
+            drop(upload);
+            if linked {
+                let link = link_of("library/a", &digest);
+                let text = digest.to_string().into();
+                place.driver.put(&link, text, PutMode::Overwrite).await.unwrap();
+            } else {
+                assert_eq!(pull(&*repository, &digest).await, None);
+            }
+            let mut writer = repository.blobs().resume(&id).await.unwrap();
+            // A client that thinks again does not change what was published.
+            writer.write(" world".into()).await.unwrap();
+            writer.suspend().await.unwrap();
+            assert_eq!(place.driver.get(&data_of(&digest), 100).await.unwrap(), "hello");
+            writer.commit(&Digest::sha256(b"hello world")).await.unwrap();
+            assert_eq!(place.driver.get(&data_of(&digest), 100).await.unwrap(), "hello");
+        }
+        assert_eq!(repository.blobs().stat(&digest).await.unwrap().size, 5);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_read_only_registry() {
+    let place = in_memory();
+    let options = Options { read_only: true, delete: true, ..Options::default() };
+    let repository = repository(&place.driver, options);
+    let error = begin(&*repository).await.err().expect("refused");
+    assert!(matches!(error.kind(), ErrorKind::Unsupported(_)), "{error}");
+    assert!(repository.blobs().deleter().is_none());
+}

@@ -1,0 +1,80 @@
+//! A registry program under test: started, killed, started again.
+
+use std::{
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+/// A running registry, killed with the value.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Starts `program serve CONFIG`, ours or distribution's, with the configuration file at `config`, which should listen on
+    /// port 0, and waits until it says `listening on ADDRESS` on stderr. Fails after 30 seconds.
+    pub fn start(program: &Path, config: &Path) -> io::Result<Self> {
+        let mut child = Command::new(program)
+            .arg("serve")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (found, address) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Some(address) = listening(&line) {
+                    // The receiver is gone if this was not the first such line.
+                    found.send(address).ok();
+                }
+            }
+        });
+        match address.recv_timeout(Duration::from_secs(30)) {
+            Ok(address) => Ok(Self { child, address }),
+            Err(_) => {
+                child.kill()?;
+                child.wait()?;
+                Err(io::Error::other("the server did not say where it listens"))
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    pub fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The address in a line such as `… listening on 127.0.0.1:5000 …`.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let (_, after) = line.split_once("listening on ")?;
+    after.split([' ', ',', ';', '"']).next()?.trim_start_matches("http://").parse().ok()
+}

@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// An OCI container registry, in place of docker/distribution.
+///
+/// Without a command it serves with its embedded default: the directory ./wharf-data on
+/// 127.0.0.1:5000, with deletes on and no access control.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a registry
+    ///
+    /// SIGTERM and SIGINT let what was begun end, for as long as http.draintimeout says; a second
+    /// one ends at once.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve {
+        /// A config.yml of docker/distribution; without it, what REGISTRY_CONFIGURATION_PATH names,
+        /// or else the embedded default. Variables such as REGISTRY_HTTP_ADDR override its keys
+        config: Option<PathBuf>,
+    },
+    /// Print the version
+    Version,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wharf                                      serve ./wharf-data on 127.0.0.1:5000
+  wharf serve config.yml                     serve what a file says
+  skopeo copy --dest-tls-verify=false docker://docker.io/library/alpine \\
+      docker://127.0.0.1:5000/alpine         push an image";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  wharf serve                                serve ./wharf-data on 127.0.0.1:5000
+  wharf serve /etc/distribution/config.yml   serve what a file says
+  REGISTRY_HTTP_ADDR=:5000 REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv wharf serve
+                                             serve /srv on every address of this machine";
+
+// === impl Command ===
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve { config: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,152 @@
+//! Where logs go: stderr as text or JSON, and a line for each request to stdout, as the original does.
+
+use std::{collections::BTreeMap, fmt};
+
+use tracing::{Event, Level, Subscriber, field, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::{self, DefaultFields, Format, JsonFields, Writer},
+    },
+    layer::SubscriberExt,
+    registry::LookupSpan,
+};
+use wharf_config::{Formatter, Log};
+
+/// The keys that are read here; `log.accesslog.disabled` is for the surface.
+#[cfg(test)]
+pub(crate) const KEYS: &[&str] =
+    &["log.level", "log.formatter", "log.fields", "log.reportcaller", "loglevel"];
+
+/// The line that says where the registry listens, which is written at any level.
+pub(crate) const START: &str = "wharf::start";
+
+const ACCESS: &str = "wharf::access";
+
+/// Begins to log.
+pub(crate) fn begin(log: &Log) -> Result<(), Box<dyn std::error::Error>> {
+    let access = log.access_log.then(|| {
+        tracing_subscriber::fmt::layer()
+            .event_format(MessageOnly)
+            .with_writer(std::io::stdout)
+            .with_filter(Targets::new().with_target(ACCESS, Level::INFO))
+    });
+    let subscriber =
+        tracing_subscriber::registry().with(events(log).with_filter(wanted(log))).with(access);
+    tracing::subscriber::set_global_default(subscriber)?;
+    Ok(())
+}
+
+/// Ours from the configured level on; of others only what is wrong.
+fn wanted(log: &Log) -> Targets {
+    let level = match log.level {
+        wharf_config::Level::Error => LevelFilter::ERROR,
+        wharf_config::Level::Warn => LevelFilter::WARN,
+        wharf_config::Level::Info => LevelFilter::INFO,
+        wharf_config::Level::Debug => LevelFilter::DEBUG,
+    };
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("wharf", level)
+        .with_target(START, level.max(LevelFilter::INFO))
+        .with_target(ACCESS, LevelFilter::OFF)
+}
+
+fn events<S>(log: &Log) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let format = Format::default()
+        .with_ansi(false)
+        .with_file(log.report_caller)
+        .with_line_number(log.report_caller);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    match log.formatter {
+        Formatter::Text => {
+            let more = text_fields(&log.fields);
+            let layer = layer.fmt_fields(DefaultFields::new());
+            Box::new(layer.event_format(More { inner: format, end: "\n", more }))
+        }
+        Formatter::Json => {
+            let more = json_fields(&log.fields);
+            let inner = format.json().flatten_event(true);
+            let layer = layer.fmt_fields(JsonFields::new());
+            Box::new(layer.event_format(More { inner, end: "}\n", more }))
+        }
+    }
+}
+
+/// Inserts the same text before the end of every line.
+struct More<F> {
+    inner: F,
+    end: &'static str,
+    more: String,
+}
+
+/// Writes what was said, and nothing else.
+struct MessageOnly;
+
+struct Message<'a>(Writer<'a>, fmt::Result);
+
+// === impl More ===
+
+impl<S, N, F> FormatEvent<S, N> for More<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.more.is_empty() {
+            return self.inner.format_event(context, writer, event);
+        }
+        let mut line = String::new();
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
+        let line = line.strip_suffix(self.end).unwrap_or(&line);
+        write!(writer, "{line}{}{}", self.more, self.end)
+    }
+}
+
+fn text_fields(fields: &BTreeMap<String, String>) -> String {
+    fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect()
+}
+
+fn json_fields(fields: &BTreeMap<String, String>) -> String {
+    let text = |text: &String| serde_json::Value::from(text.as_str());
+    fields.iter().map(|(name, value)| format!(",{}:{}", text(name), text(value))).collect()
+}
+
+// === impl MessageOnly ===
+
+impl<S, N> FormatEvent<S, N> for MessageOnly
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: format::Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut message = Message(writer.by_ref(), Ok(()));
+        event.record(&mut message);
+        message.1?;
+        writeln!(writer)
+    }
+}
+
+impl field::Visit for Message<'_> {
+    fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.1 = write!(self.0, "{value:?}");
+        }
+    }
+}

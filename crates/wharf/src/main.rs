@@ -1,0 +1,39 @@
+//! The registry program.
+//!
+//! `wharf` alone serves a directory on loopback; `wharf serve CONFIG` what a `config.yml` of
+//! docker/distribution says. Logs go to stderr, one line for each request to stdout.
+
+mod cli;
+mod load;
+mod log;
+mod serve;
+mod signals;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command.unwrap_or_default() {
+        Command::Serve { config } => serve::serve(config.as_deref()),
+        Command::Version => version(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where stderr is closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "wharf: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn version() -> Result<(), Box<dyn std::error::Error>> {
+    writeln!(io::stdout(), "wharf {}", env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! `wharf serve`.
+
+use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
+
+use wharf_config::{Configuration, Driver};
+use wharf_registry::Server;
+
+use crate::{load, log, signals};
+
+/// How long threads that the system holds on to may delay the end.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// Serves until a signal says otherwise.
+pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let load::Found { loaded, source } = load::load(path)?;
+    log::begin(&loaded.configuration.log)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run(&loaded.configuration, &source));
+    runtime.shutdown_timeout(LAST_MOMENT);
+    result
+}
+
+async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn Error>> {
+    let shutdown = signals::shutdown()?;
+    let server = Server::bind(configuration).await?;
+    let line = start_line(server.local_addr(), configuration, source);
+    tracing::info!(target: log::START, "{line}");
+    server.run(shutdown).await?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Everything that somebody who just started a registry should know, on one line.
+fn start_line(address: SocketAddr, configuration: &Configuration, source: &str) -> String {
+    let storage = &configuration.storage;
+    let store = match &storage.driver {
+        Driver::Filesystem { root, .. } => format!("the directory {}", root.display()),
+        Driver::InMemory => "memory, which forgets everything at its end".to_owned(),
+    };
+    let changes = match (storage.read_only, storage.delete) {
+        (true, _) => "read-only",
+        (false, true) => "deletes on",
+        (false, false) => "deletes off",
+    };
+    format!("listening on {address}, serving {store}, {changes}, no access control ({source})")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_start_line_of_the_embedded_default_says_it_all() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5000));
+        assert_eq!(
+            start_line(address, &Configuration::default(), "the embedded default"),
+            "listening on 127.0.0.1:5000, serving the directory ./wharf-data, deletes on, \
+             no access control (the embedded default)"
+        );
+    }
+
+    #[test]
+    fn every_key_of_the_schema_takes_effect_somewhere() {
+        let known: BTreeSet<String> = wharf_config::schema::read_keys().into_iter().collect();
+        let read: BTreeSet<String> = wharf_registry::mapping::keys()
+            .chain(log::KEYS.iter().copied())
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(known.difference(&read).collect::<Vec<_>>(), [""; 0], "read by no mapping");
+        assert_eq!(read.difference(&known).collect::<Vec<_>>(), [""; 0], "not in the schema");
+    }
+}

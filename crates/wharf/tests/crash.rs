@@ -1,0 +1,302 @@
+//! Kill -9 at random moments while several clients push, a new process each time.
+//!
+//! After every kill: what was acknowledged is there and intact, nothing is served that does not match
+//! its digest, and every upload that was begun and not finished goes on from the offset that the server
+//! reports. `WHARF_CRASH_KILLS` sets the number of kills, 40 without it.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use wharf_digest::Digest;
+use wharf_testkit::{
+    process::Server,
+    raw::{Client, Response},
+};
+
+const PUSHERS: u64 = 4;
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// What the clients know: what they were promised, and what they had begun.
+#[derive(Default)]
+struct Ledger {
+    blobs: BTreeMap<Digest, String>,
+    manifests: BTreeMap<Digest, String>,
+    tags: BTreeMap<(String, String), Digest>,
+    /// Where a tag may point instead, because the push that moves it was not answered.
+    moving: BTreeMap<(String, String), Digest>,
+    uploads: BTreeMap<String, Begun>,
+}
+
+/// An upload whose `POST` was answered.
+struct Begun {
+    repository: String,
+    content: Vec<u8>,
+    closing: bool,
+}
+
+struct Random(u64);
+
+#[test]
+fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
+    let kills = env::var("WHARF_CRASH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = write_config(folder.path());
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let mut random = Random(0x5eed_cafe);
+    let mut resumed = 0;
+    for round in 0..kills {
+        let server = start(&config);
+        resumed += finish_uploads(server.address(), &ledger);
+        verify(server.address(), &ledger, false);
+        push_until_killed(server, &ledger, round, Duration::from_millis(20 + random.below(130)));
+    }
+    let server = start(&config);
+    resumed += finish_uploads(server.address(), &ledger);
+    verify(server.address(), &ledger, true);
+    let ledger = ledger.lock().unwrap();
+    println!(
+        "{kills} kills: {} blobs, {} manifests, {} tags intact, {resumed} uploads resumed",
+        ledger.blobs.len(),
+        ledger.manifests.len(),
+        ledger.tags.len()
+    );
+    assert!(!ledger.manifests.is_empty(), "no push was ever acknowledged");
+    assert!(resumed > 0, "no upload was ever interrupted");
+}
+
+// === what the clients do ===
+
+fn push_until_killed(server: Server, ledger: &Arc<Mutex<Ledger>>, round: u64, after: Duration) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let address = server.address();
+    let pushers: Vec<_> = (0..PUSHERS)
+        .map(|pusher| {
+            let (ledger, stop) = (Arc::clone(ledger), Arc::clone(&stop));
+            thread::spawn(move || {
+                let mut random = Random((round << 8) + pusher + 1);
+                let mut client = Client::new(address);
+                // An error means that the server is gone.
+                while !stop.load(Ordering::Relaxed)
+                    && push_image(&mut client, &ledger, &mut random, pusher).is_ok()
+                {}
+            })
+        })
+        .collect();
+    thread::sleep(after);
+    server.kill().expect("kill");
+    stop.store(true, Ordering::Relaxed);
+    pushers.into_iter().for_each(|pusher| pusher.join().expect("no assertion failed while pushing"));
+}
+
+fn push_image(
+    client: &mut Client,
+    ledger: &Mutex<Ledger>,
+    random: &mut Random,
+    pusher: u64,
+) -> io::Result<()> {
+    let repository = format!("crash/p{pusher}");
+    let config = random.bytes(200);
+    let layer_size = 2 + random.below(1 << (6 + random.below(15)));
+    let layer = random.bytes(layer_size as usize);
+    push_blob(client, ledger, random, &repository, config.clone())?;
+    push_blob(client, ledger, random, &repository, layer.clone())?;
+    let manifest = image_manifest(&config, &layer);
+    let digest = Digest::sha256(&manifest);
+    let unique = format!("t{}", digest.encoded());
+    for tag in [unique.as_str(), "latest"] {
+        let key = (repository.clone(), tag.to_owned());
+        ledger.lock().unwrap().moving.insert(key.clone(), digest);
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let answer = client.request("PUT", &path, &[("Content-Type", OCI_MANIFEST)], &manifest)?;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let mut ledger = ledger.lock().unwrap();
+        ledger.moving.remove(&key);
+        ledger.tags.insert(key, digest);
+        ledger.manifests.insert(digest, repository.clone());
+    }
+    Ok(())
+}
+
+/// Pushes a blob in one of several ways; its session is in the ledger from the answer to the `POST` on.
+fn push_blob(
+    client: &mut Client,
+    ledger: &Mutex<Ledger>,
+    random: &mut Random,
+    repository: &str,
+    content: Vec<u8>,
+) -> io::Result<()> {
+    let digest = Digest::sha256(&content);
+    let answer = client.request("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"")?;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let mut location = answer.location().expect("Location").to_owned();
+    let session = location.split('?').next().expect("a path").to_owned();
+    let begun = Begun { repository: repository.to_owned(), content: content.clone(), closing: false };
+    ledger.lock().unwrap().uploads.insert(session.clone(), begun);
+
+    // A first chunk has two bytes at least: `Range: 0-0` means one byte as well as none.
+    let chunks = random.below(4);
+    let mut sent = 0;
+    for _ in 0..chunks {
+        let end = (sent + 2 + random.below(content.len() as u64) as usize).min(content.len());
+        if end == sent {
+            break;
+        }
+        let range = format!("{sent}-{}", end - 1);
+        let answer =
+            client.request("PATCH", &location, &[("Content-Range", &range)], &content[sent..end])?;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        location = answer.location().expect("Location").to_owned();
+        sent = end;
+    }
+    mark_closing(ledger, &session);
+    let answer = client.request("PUT", &closing(&location, &digest), &[], &content[sent..])?;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let mut ledger = ledger.lock().unwrap();
+    ledger.uploads.remove(&session);
+    ledger.blobs.insert(digest, repository.to_owned());
+    Ok(())
+}
+
+// === what must hold afterwards ===
+
+/// Takes every interrupted upload up where the server says, and finishes it.
+fn finish_uploads(address: SocketAddr, ledger: &Mutex<Ledger>) -> u64 {
+    let uploads = std::mem::take(&mut ledger.lock().unwrap().uploads);
+    let mut client = Client::new(address);
+    let mut resumed = 0;
+    for (session, begun) in uploads {
+        let digest = Digest::sha256(&begun.content);
+        let status = client.request("GET", &session, &[], b"").expect("status");
+        match status.status {
+            204 => {
+                resume(&mut client, &status, &begun.content, &digest);
+                resumed += 1;
+            }
+            404 if begun.closing => {} // Closed, though the answer was lost: it has to be there.
+            other => panic!("upload {session} (closing: {}) answers {other}", begun.closing),
+        }
+        ledger.lock().unwrap().blobs.insert(digest, begun.repository);
+    }
+    resumed
+}
+
+fn resume(client: &mut Client, status: &Response, content: &[u8], digest: &Digest) {
+    let from = status.range_end().expect("Range") as usize;
+    assert!(from <= content.len(), "the server reports {from} of {} bytes", content.len());
+    let location = status.location().expect("Location").to_owned();
+    let range = format!("{from}-{}", content.len().max(1) - 1);
+    let mut location = location;
+    if from < content.len() {
+        let answer = client
+            .request("PATCH", &location, &[("Content-Range", &range)], &content[from..])
+            .expect("PATCH");
+        assert_eq!(answer.status, 202, "{answer:?}");
+        location = answer.location().expect("Location").to_owned();
+    }
+    let answer = client.request("PUT", &closing(&location, digest), &[], b"").expect("PUT");
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+/// Reads back what was acknowledged: all of it, or a sample.
+fn verify(address: SocketAddr, ledger: &Mutex<Ledger>, everything: bool) {
+    let mut ledger = ledger.lock().unwrap();
+    let mut client = Client::new(address);
+    let most = if everything { usize::MAX } else { 25 };
+    for (digest, repository) in ledger.blobs.iter().take(most) {
+        let answer = get(&mut client, &format!("/v2/{repository}/blobs/{digest}"));
+        assert_eq!(Digest::sha256(&answer.body), *digest, "blob of {repository}");
+    }
+    for (digest, repository) in ledger.manifests.iter().take(most) {
+        let answer = get(&mut client, &format!("/v2/{repository}/manifests/{digest}"));
+        assert_eq!(Digest::sha256(&answer.body), *digest, "manifest of {repository}");
+    }
+    let moving = std::mem::take(&mut ledger.moving);
+    for (key @ (repository, tag), digest) in &mut ledger.tags {
+        if !everything && tag != "latest" {
+            continue;
+        }
+        let answer = get(&mut client, &format!("/v2/{repository}/manifests/{tag}"));
+        let found = Digest::sha256(&answer.body);
+        let expected = found == *digest || moving.get(key) == Some(&found);
+        assert!(expected, "{repository}:{tag} is {found}, not {digest}");
+        *digest = found;
+    }
+}
+
+fn get(client: &mut Client, path: &str) -> Response {
+    let answer = client.request("GET", path, &[], b"").expect("GET");
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer
+}
+
+// === helpers ===
+
+fn mark_closing(ledger: &Mutex<Ledger>, session: &str) {
+    let mut ledger = ledger.lock().unwrap();
+    ledger.uploads.get_mut(session).expect("the session was entered").closing = true;
+}
+
+fn closing(location: &str, digest: &Digest) -> String {
+    let joint = if location.contains('?') { '&' } else { '?' };
+    format!("{location}{joint}digest={digest}")
+}
+
+fn image_manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
+    let descriptor = |media_type: &str, bytes: &[u8]| {
+        let (digest, size) = (Digest::sha256(bytes), bytes.len());
+        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
+    };
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{},"layers":[{}]}}"#,
+        descriptor("application/vnd.oci.image.config.v1+json", config),
+        descriptor("application/vnd.oci.image.layer.v1.tar", layer),
+    )
+    .into_bytes()
+}
+
+fn start(config: &Path) -> Server {
+    Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), config).expect("the server starts")
+}
+
+fn write_config(folder: &Path) -> PathBuf {
+    let path = folder.join("config.yml");
+    let text = format!(
+        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
+        folder.join("data").display()
+    );
+    fs::write(&path, text).expect("write the configuration");
+    path
+}
+
+// === impl Random ===
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 27)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(len + 8);
+        while bytes.len() < len {
+            bytes.extend_from_slice(&self.next().to_le_bytes());
+        }
+        bytes.truncate(len);
+        bytes
+    }
+}

@@ -1,0 +1,285 @@
+//! The program as its operator meets it: it starts, it says where it listens, it ends when it is told.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `wharf serve`, with what it says on stderr. Killed when it is dropped.
+struct Program {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+#[test]
+fn it_serves_and_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "debug: {}");
+    let mut program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
+    let (address, line) = program.address();
+    assert!(line.contains("deletes off") && line.contains("no access control"), "{line}");
+
+    let answer = get(address, "/v2/");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("docker-distribution-api-version") || answer.contains("Docker-D"));
+    assert!(folder.path().join("data").is_dir());
+
+    program.signal("TERM");
+    assert!(program.wait().success());
+    let mut stdout = String::new();
+    program.child.stdout.take().expect("piped").read_to_string(&mut stdout).expect("text");
+    assert!(stdout.starts_with("127.0.0.1 - - ["), "{stdout}");
+    assert!(stdout.contains("\"GET /v2/ HTTP/1.1\" 200 "), "{stdout}");
+}
+
+#[test]
+fn a_request_that_never_ends_delays_the_end_only_so_long() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "draintimeout: 500ms");
+    let mut program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
+    let (address, _) = program.address();
+    let mut upload = TcpStream::connect(address).expect("it listens");
+    let head = "PUT /v2/a/manifests/t HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
+    upload.write_all(head.as_bytes()).expect("sent");
+    // The server has seen the request once it answers one that came later.
+    get(address, "/v2/");
+
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "draintimeout: 10m");
+    let mut program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
+    let (address, _) = program.address();
+    let mut upload = TcpStream::connect(address).expect("it listens");
+    let head = "PUT /v2/a/manifests/t HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
+    upload.write_all(head.as_bytes()).expect("sent");
+    get(address, "/v2/");
+
+    program.signal("INT");
+    program.line("SIGINT");
+    program.signal("INT");
+    assert_eq!(program.wait().code(), Some(130));
+}
+
+#[test]
+fn without_a_file_it_serves_a_directory_on_loopback() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [&[][..], &["serve"]] {
+        let mut command = wharf(arguments);
+        // Only the port is not the default's, which may be taken.
+        command.current_dir(folder.path()).env("REGISTRY_HTTP_ADDR", "127.0.0.1:0");
+        let mut program = Program::spawn(command);
+        let (address, line) = program.address();
+        assert!(address.ip().is_loopback());
+        for part in ["./wharf-data", "deletes on", "the embedded default"] {
+            assert!(line.contains(part), "{line}");
+        }
+        program.signal("INT");
+        assert!(program.wait().success());
+        assert!(folder.path().join("wharf-data").is_dir());
+    }
+}
+
+#[test]
+fn logs_are_json_with_fields_if_so_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.yml");
+    let text = "version: 0.1
+log: {level: error, formatter: json, fields: {site: 'a \"b\"'}, accesslog: {disabled: true}}
+storage: inmemory
+http: {addr: '127.0.0.1:0', debug: {addr: ':1'}}
+";
+    fs::write(&path, text).expect("written");
+    let mut command = wharf(&[]);
+    command.env("REGISTRY_CONFIGURATION_PATH", &path);
+    let mut program = Program::spawn(command);
+    let (_, line) = program.address();
+    assert!(line.starts_with("{\"timestamp\":") && line.ends_with(",\"site\":\"a \\\"b\\\"\"}"), "{line}");
+    program.signal("TERM");
+    assert!(program.wait().success());
+}
+
+#[test]
+fn what_is_wrong_is_said_and_ends_with_1() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bad_value = folder.path().join("bad.yml");
+    fs::write(&bad_value, "version: 0.1\nstorage: inmemory\nhttp:\n  addr: nowhere\n").expect("written");
+    let bad_pattern = folder.path().join("pattern.yml");
+    let text = "version: 0.1\nstorage: inmemory\nvalidation:\n  manifests:\n    urls: {allow: ['(']}\n";
+    fs::write(&bad_pattern, text).expect("written");
+    let no_folder = folder.path().join("no-folder.yml");
+    let text = format!(
+        "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}/x}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
+        bad_value.display()
+    );
+    fs::write(&no_folder, text).expect("written");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken_address = taken.local_addr().expect("bound").to_string();
+    let port = folder.path().join("port.yml");
+    let text = format!("version: 0.1\nstorage: inmemory\nhttp: {{addr: '{taken_address}'}}\n");
+    fs::write(&port, text).expect("written");
+
+    let missing = folder.path().join("missing.yml");
+    for (path, expected) in [
+        (&bad_value, format!("wharf: {}:4: http.addr: expected an address", bad_value.display())),
+        (&bad_pattern, format!("wharf: {}:5: validation.manifests.urls.allow", bad_pattern.display())),
+        (&missing, format!("wharf: cannot read {}: ", missing.display())),
+        (&no_folder, format!("wharf: cannot open the store {}/x: ", bad_value.display())),
+        (&port, format!("wharf: cannot listen on {taken_address}: ")),
+    ] {
+        let output = run(&["serve", path.to_str().expect("UTF-8")]);
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.lines().any(|line| line.starts_with(&expected)), "{stderr}\n{expected}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[test]
+fn the_command_line_explains_itself() {
+    for (arguments, code, expected) in [
+        (&["version"][..], 0, concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")),
+        (&["--version"], 0, concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")),
+        (&["--help"], 0, "Examples:"),
+        (&["serve", "--help"], 0, "REGISTRY_HTTP_ADDR"),
+        (&["sevre"], 2, ""),
+        (&["serve", "a", "b"], 2, ""),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(stdout.contains(expected), "{stdout}");
+    }
+}
+
+// === impl Program ===
+
+impl Program {
+    fn start(arguments: &[&str]) -> Self {
+        Self::spawn(wharf(arguments))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is built");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // The test may have ended.
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line that contains this.
+    fn line(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).expect("the line comes");
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Where it listens, and the line that says so.
+    fn address(&self) -> (SocketAddr, String) {
+        let line = self.line("listening on ");
+        let after = line.split("listening on ").nth(1).expect("it is in the line");
+        let address = after.split(',').next().expect("there is a first part");
+        (address.parse().expect("an address"), line)
+    }
+
+    fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &command]).status().expect("a shell");
+        assert!(status.success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            match self.child.try_wait().expect("it is our child") {
+                Some(status) => return status,
+                None => assert!(begun.elapsed() < PATIENCE, "it does not end"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wharf(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    command.args(arguments);
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("REGISTRY_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the program to its end, which has to come by itself.
+fn run(arguments: &[&str]) -> Output {
+    let mut program = Program::spawn(wharf(arguments));
+    let status = program.wait();
+    let mut stdout = Vec::new();
+    program.child.stdout.take().expect("piped").read_to_end(&mut stdout).expect("text");
+    let lines: Vec<String> = program.lines.iter().collect();
+    Output { status, stdout, stderr: lines.join("\n").into_bytes() }
+}
+
+/// A file over a fresh directory on a free port, with one more line about HTTP.
+fn write_config(folder: &TempDir, http: &str) -> PathBuf {
+    let path: &Path = folder.path();
+    let config = path.join("config.yml");
+    let text = format!(
+        "version: 0.1
+storage:
+  filesystem:
+    rootdirectory: {}/data
+http:
+  addr: 127.0.0.1:0
+  {http}
+",
+        path.display()
+    );
+    fs::write(&config, text).expect("written");
+    config
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}

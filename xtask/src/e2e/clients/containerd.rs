@@ -1,0 +1,110 @@
+//! containerd by its own client ctr, with a daemon of its own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Client, LIMIT, Pulled, Station, pack};
+use crate::e2e::{fixtures::Fixture, layout::Layout, layout::TAG};
+use crate::process::Background;
+use crate::{Outcome, process};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+struct Containerd {
+    station: Station,
+    socket: PathBuf,
+    /// Ends with the client.
+    _daemon: Background,
+}
+
+pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
+    let socket = station.home.join("containerd.sock");
+    let config = station.home.join("containerd.toml");
+    fs::write(&config, toml(&station.home, &socket))?;
+    let mut daemon = station.command("containerd");
+    daemon.arg("--config").arg(&config);
+    let log = station.home.join("containerd.log");
+    let daemon = Background::start(&mut daemon, File::create(&log)?, STOP_LIMIT)?;
+    let containerd = Containerd { station: station.clone(), socket, _daemon: daemon };
+    containerd.wait().map_err(|error| {
+        format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
+    })?;
+    Ok(Box::new(containerd))
+}
+
+/// Everything in one folder; no kubernetes, and layers are unpacked into plain folders.
+fn toml(home: &Path, socket: &Path) -> String {
+    let (home, socket) = (home.display(), socket.display());
+    format!(
+        "version = 2\nroot = \"{home}/root\"\nstate = \"{home}/state\"\n\
+         disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{socket}\"\n\
+         [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{home}/opt\"\n"
+    )
+}
+
+// === impl Containerd ===
+
+impl Containerd {
+    fn command(&self) -> Command {
+        let mut ctr = self.station.command("ctr");
+        ctr.arg("--address").arg(&self.socket).args(["--namespace", "e2e"]);
+        ctr
+    }
+
+    fn run(&self, words: &[&str]) -> Outcome<String> {
+        process::output(self.command().args(words), LIMIT)
+    }
+
+    fn wait(&self) -> Outcome {
+        let answers = || process::output(self.command().arg("version"), START_LIMIT).is_ok();
+        process::wait_until("containerd answers", START_LIMIT, answers)
+    }
+
+    /// Removes the image, and its content with it.
+    fn forget(&self, image: &str) -> Outcome {
+        self.run(&["images", "remove", "--sync", image]).map(drop)
+    }
+}
+
+impl Client for Containerd {
+    fn push(&self, _: Fixture, layout: &Layout, image: &str) -> Outcome {
+        let archive = self.station.home.join("import.tar");
+        pack(layout.folder(), &archive)?;
+        let base = image.trim_end_matches(TAG).trim_end_matches(':');
+        let file = archive.to_string_lossy();
+        self.run(&[
+            "images",
+            "import",
+            "--all-platforms",
+            "--no-unpack",
+            "--base-name",
+            base,
+            &file,
+        ])?;
+        fs::remove_file(&archive)?;
+        self.run(&["images", "push", "--plain-http", image])?;
+        self.forget(image)
+    }
+
+    fn pull(&self, _: Fixture, image: &str, to: &Path) -> Outcome<Pulled> {
+        self.run(&[
+            "images",
+            "pull",
+            "--plain-http",
+            "--all-platforms",
+            "--snapshotter=native",
+            image,
+        ])?;
+        let archive = to.join("export.tar");
+        let file = archive.to_string_lossy();
+        self.run(&["images", "export", "--all-platforms", &file, image])?;
+        self.forget(image)?;
+        let mut tar = Command::new("tar");
+        process::output(tar.arg("-xf").arg(&archive).arg("-C").arg(to), LIMIT)?;
+        fs::remove_file(archive)?;
+        Ok(Pulled::Layout(to.into()))
+    }
+}

@@ -1,0 +1,117 @@
+//! docker, with a daemon of its own that starts no containers. It compresses layers anew when it
+//! pushes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Client, LIMIT, Pulled, Station, pack};
+use crate::e2e::{
+    fixtures::Fixture,
+    layout::{Layout, diff_ids, digest, list},
+};
+use crate::process::Background;
+use crate::{Outcome, process};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+struct Docker {
+    station: Station,
+    socket: PathBuf,
+    /// Ends with the client.
+    _daemon: Background,
+}
+
+pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
+    let socket = station.home.join("docker.sock");
+    let mut daemon = station.command("dockerd");
+    daemon.arg("--data-root").arg(station.home.join("data"));
+    daemon.arg("--exec-root").arg(station.home.join("exec"));
+    daemon.arg("--pidfile").arg(station.home.join("docker.pid"));
+    daemon.arg("--host").arg(format!("unix://{}", socket.display()));
+    // No containers run: neither a network nor a union of file systems is needed.
+    daemon.args(["--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip6tables=false"]);
+    let log = station.home.join("dockerd.log");
+    let daemon = Background::start(&mut daemon, File::create(&log)?, STOP_LIMIT)?;
+    let docker = Docker { station: station.clone(), socket, _daemon: daemon };
+    docker.wait().map_err(|error| {
+        format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
+    })?;
+    Ok(Box::new(docker))
+}
+
+// === impl Docker ===
+
+impl Docker {
+    fn command(&self) -> Command {
+        let mut docker = self.station.command("docker");
+        docker.env_remove("DOCKER_CONTEXT");
+        docker.arg("--host").arg(format!("unix://{}", self.socket.display()));
+        docker
+    }
+
+    fn run(&self, words: &[&str]) -> Outcome<String> {
+        process::output(self.command().args(words), LIMIT)
+    }
+
+    fn wait(&self) -> Outcome {
+        let answers = || process::output(self.command().arg("version"), START_LIMIT).is_ok();
+        process::wait_until("dockerd answers", START_LIMIT, answers)
+    }
+}
+
+impl Client for Docker {
+    fn push(&self, _: Fixture, layout: &Layout, image: &str) -> Outcome {
+        let archive = self.station.home.join("load.tar");
+        write_archive(layout, image, &archive)?;
+        self.run(&["load", "--quiet", "--input", &archive.to_string_lossy()])?;
+        fs::remove_file(archive)?;
+        self.run(&["push", "--quiet", image])?;
+        self.run(&["rmi", "--force", image]).map(drop)
+    }
+
+    fn pull(&self, _: Fixture, image: &str, to: &Path) -> Outcome<Pulled> {
+        self.run(&["pull", "--quiet", image])?;
+        let archive = to.join("image.tar");
+        self.run(&["save", "--output", &archive.to_string_lossy(), image])?;
+        self.run(&["rmi", "--force", image])?;
+        Ok(Pulled::Archive(archive))
+    }
+}
+
+/// An image of a layout in the form that every version of `docker load` reads.
+fn write_archive(layout: &Layout, image: &str, archive: &Path) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (manifest, config) = (layout.image()?, layout.config()?);
+    fs::write(folder.path().join("config.json"), serde_json::to_vec(&config)?)?;
+    let mut layers = Vec::new();
+    for (layer, diff_id) in list(&manifest, "layers").iter().zip(diff_ids(&config)) {
+        let name = format!("{}.tar", diff_id.replace(':', "-"));
+        unpack_layer(layout, layer, &folder.path().join(&name))?;
+        layers.push(name);
+    }
+    let images = json!([{"Config": "config.json", "RepoTags": [image], "Layers": layers}]);
+    fs::write(folder.path().join("manifest.json"), serde_json::to_vec(&images)?)?;
+    pack(folder.path(), archive)
+}
+
+fn unpack_layer(layout: &Layout, layer: &Value, to: &Path) -> Outcome {
+    let blob = layout.blob(&digest(layer).ok_or("a layer without a digest")?);
+    if layer["mediaType"].as_str().is_some_and(|media_type| media_type.ends_with("gzip")) {
+        let status = Command::new("gzip")
+            .arg("-dc")
+            .stdin(File::open(blob)?)
+            .stdout(File::create(to)?)
+            .status()?;
+        return match status.success() {
+            true => Ok(()),
+            false => Err("a layer that gzip does not unpack".into()),
+        };
+    }
+    fs::copy(blob, to)?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! skopeo copies between a layout and the registry; digests are preserved.
+
+use std::path::Path;
+
+use super::{Client, LIMIT, Pulled, Station};
+use crate::e2e::{fixtures::Fixture, layout::Layout, layout::TAG};
+use crate::{Outcome, process};
+
+struct Skopeo(Station);
+
+pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
+    Ok(Box::new(Skopeo(station.clone())))
+}
+
+// === impl Skopeo ===
+
+impl Skopeo {
+    fn copy(&self, from: String, to: String) -> Outcome {
+        let mut skopeo = self.0.command("skopeo");
+        skopeo.args(["--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests"]);
+        skopeo.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+        process::output(skopeo.args([from, to]), LIMIT).map(drop)
+    }
+}
+
+impl Client for Skopeo {
+    fn push(&self, _: Fixture, layout: &Layout, image: &str) -> Outcome {
+        let from = format!("oci:{}:{TAG}", layout.folder().display());
+        self.copy(from, format!("docker://{image}"))
+    }
+
+    fn pull(&self, _: Fixture, image: &str, to: &Path) -> Outcome<Pulled> {
+        self.copy(format!("docker://{image}"), format!("oci:{}:{TAG}", to.display()))?;
+        Ok(Pulled::Layout(to.into()))
+    }
+}

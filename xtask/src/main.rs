@@ -1,0 +1,65 @@
+//! The automation of the workspace: everything that is done twice is a task here.
+//!
+//! `cargo xtask --help` lists the tasks, `cargo xtask TASK --help` explains one. A task is one file
+//! (with a folder beside it where it has parts); what several tasks share stands in [`workspace`],
+//! [`process`], [`server`] and [`files`].
+
+use clap::{Parser, Subcommand};
+
+mod check_layers;
+mod ci;
+mod codegen;
+mod conformance;
+mod deps;
+mod e2e;
+mod files;
+mod layers;
+mod process;
+mod server;
+mod workspace;
+
+/// What a task comes to: nothing, or why not.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Automation of the Wharf workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    CheckLayers(check_layers::Args),
+    Codegen(codegen::Args),
+    Conformance(conformance::Args),
+    Deps(deps::Args),
+    E2e(e2e::Args),
+    Ci(ci::Args),
+}
+
+fn main() -> std::process::ExitCode {
+    match Cli::parse().task.run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+// === impl Task ===
+
+impl Task {
+    fn run(self) -> Outcome {
+        match self {
+            Task::CheckLayers(args) => check_layers::run(&args),
+            Task::Codegen(args) => codegen::run(&args),
+            Task::Conformance(args) => conformance::run(&args),
+            Task::Deps(args) => deps::run(&args),
+            Task::E2e(args) => e2e::run(&args),
+            Task::Ci(args) => ci::run(&args),
+        }
+    }
+}

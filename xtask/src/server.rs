@@ -1,0 +1,139 @@
+//! The registry that conformance and e2e talk to: one of ours, built and started, or any by address.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wharf_testkit::process::Server;
+
+use crate::workspace::{self, Workspace};
+use crate::{Outcome, process};
+
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Which binary of ours is meant.
+#[derive(clap::Args)]
+pub(crate) struct Binary {
+    /// Build the server with optimisations
+    #[arg(long)]
+    release: bool,
+    /// Use this server binary, and build none
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+}
+
+/// Where the registry under test keeps its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Driver {
+    /// A folder
+    Fs,
+    /// Memory
+    Memory,
+}
+
+/// What the configuration of a server says besides the defaults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) driver: Driver,
+    /// Whether manifests may name content that is not there.
+    pub(crate) sparse: bool,
+}
+
+// === impl Binary ===
+
+impl Binary {
+    /// The path of the server binary, which is built first if need be.
+    pub(crate) fn obtain(&self, workspace: &Workspace) -> Outcome<PathBuf> {
+        if let Some(path) = &self.server {
+            return Ok(path.clone());
+        }
+        let profile = if self.release { "release" } else { "dev" };
+        let mut build = workspace::cargo();
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "wharf",
+            "--bin",
+            "wharf",
+            "--profile",
+            profile,
+        ]);
+        process::show(&mut build, BUILD_LIMIT)?;
+        let folder = if self.release { "release" } else { "debug" };
+        Ok(workspace.target_directory.join(folder).join("wharf"))
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    pub(crate) const ALL: [Driver; 2] = [Driver::Fs, Driver::Memory];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Driver::Fs => "fs",
+            Driver::Memory => "memory",
+        }
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Starts a server that keeps everything below `folder`.
+    pub(crate) fn start(self, binary: &Path, folder: &Path) -> Outcome<Server> {
+        let config = folder.join("config.yml");
+        std::fs::write(&config, self.yaml(&folder.join("data")))?;
+        let start = Server::start(binary, &config);
+        start.map_err(|error| format!("{} serve: {error}", binary.display()).into())
+    }
+
+    fn yaml(self, data: &Path) -> String {
+        let storage = match self.driver {
+            Driver::Fs => format!("filesystem: {{rootdirectory: {}}}", data.display()),
+            Driver::Memory => "inmemory: {}".to_owned(),
+        };
+        let validation = match self.sparse {
+            true => "validation: {manifests: {sparse: true, indexes: {platforms: none}}}\n",
+            false => "",
+        };
+        format!(
+            "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: true}}\n\
+             http: {{addr: \"127.0.0.1:0\"}}\n{validation}"
+        )
+    }
+}
+
+/// The address in a URL such as `http://127.0.0.1:5000`; the scheme may be left out.
+pub(crate) fn address(url: &str) -> Outcome<SocketAddr> {
+    use std::net::ToSocketAddrs;
+    let host = url.trim_start_matches("http://").trim_end_matches('/');
+    let unusable = |why: String| format!("{url}: {why}; give http://HOST:PORT");
+    let mut addresses = host.to_socket_addrs().map_err(|error| unusable(error.to_string()))?;
+    addresses.next().ok_or_else(|| unusable("no address".into()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_says_what_the_settings_say() {
+        let plain = Settings { driver: Driver::Memory, sparse: false }.yaml(Path::new("/x"));
+        assert!(plain.contains("inmemory: {}") && !plain.contains("validation"), "{plain}");
+        let sparse = Settings { driver: Driver::Fs, sparse: true }.yaml(Path::new("/x"));
+        assert!(
+            sparse.contains("rootdirectory: /x") && sparse.contains("sparse: true"),
+            "{sparse}"
+        );
+    }
+
+    #[test]
+    fn an_address_is_read_from_a_url() {
+        for url in ["http://127.0.0.1:5000/", "127.0.0.1:5000"] {
+            assert_eq!(address(url).unwrap().to_string(), "127.0.0.1:5000");
+        }
+        assert!(address("https://127.0.0.1").is_err());
+    }
+}
