@@ -1,8 +1,226 @@
-//! placeholder
-use crate::Outcome;
-/// CI
+//! `cargo xtask ci`: everything that a change has to pass, one step after the other.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+use crate::workspace::{Package, Workspace, cargo};
+use crate::{Outcome, check_layers, codegen, conformance, deps, e2e, process};
+
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// The clients that run in every CI; --full takes all of them.
+const CLIENTS: &str = "skopeo,docker,crane,oras";
+
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u64 = 30;
+
+/// Run everything that a change has to pass, and stop at the first step that fails.
+///
+/// The steps: format, clippy, test, layers, codegen, docs, alone (every crate checked and tested by
+/// itself), deps, deny, conformance (both drivers), e2e (four clients). With --full also the long
+/// ones: e2e-all (every client that is there), crash, fuzz.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
-pub(crate) fn run(_: &Args) -> Outcome {
+pub(crate) struct Args {
+    /// Add the long steps
+    #[arg(long)]
+    full: bool,
+    /// Run these steps only
+    #[arg(long, value_delimiter = ',', value_name = "STEPS", value_parser = known)]
+    only: Vec<String>,
+    /// Leave these steps out
+    #[arg(long, value_delimiter = ',', value_name = "STEPS", value_parser = known)]
+    skip: Vec<String>,
+}
+
+/// A row of the table of steps.
+struct Step {
+    name: &'static str,
+    /// Whether it runs with `--full` only.
+    long: bool,
+    run: fn() -> Outcome,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "format", long: false, run: format },
+    Step { name: "clippy", long: false, run: clippy },
+    Step { name: "test", long: false, run: test },
+    Step { name: "layers", long: false, run: || check_layers::run(&task(&[])) },
+    Step { name: "codegen", long: false, run: || codegen::run(&task(&["--check"])) },
+    Step { name: "docs", long: false, run: docs },
+    Step { name: "alone", long: false, run: alone },
+    Step { name: "deps", long: false, run: || deps::run(&task(&["--check"])) },
+    Step { name: "deny", long: false, run: deny },
+    Step { name: "conformance", long: false, run: || conformance::run(&task(&[])) },
+    Step { name: "e2e", long: false, run: e2e_required },
+    Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
+    Step { name: "crash", long: true, run: crash },
+    Step { name: "fuzz", long: true, run: fuzz },
+];
+
+/// Runs the steps, and prints what each of them took.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let start = Instant::now();
+    let mut durations = Vec::new();
+    for step in STEPS.iter().filter(|step| args.wants(step)) {
+        println!("=== {}", step.name);
+        let start = Instant::now();
+        (step.run)().map_err(|error| format!("step {} failed: {error}", step.name))?;
+        println!("=== {}: ok in {:.1} s", step.name, start.elapsed().as_secs_f64());
+        durations.push((step.name, start.elapsed()));
+    }
+    for (name, duration) in &durations {
+        println!("{name:<12} {:>7.1} s", duration.as_secs_f64());
+    }
+    println!("{} steps passed in {:.0} s", durations.len(), start.elapsed().as_secs_f64());
     Ok(())
+}
+
+// === impl Args ===
+
+impl Args {
+    fn wants(&self, step: &Step) -> bool {
+        let named = |names: &[String]| names.iter().any(|name| name == step.name);
+        match self.only.is_empty() {
+            true => !named(&self.skip) && (self.full || !step.long),
+            false => named(&self.only),
+        }
+    }
+}
+
+/// The name of a step, or an error that lists them.
+fn known(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    match names.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("the steps are {}", names.join(", "))),
+    }
+}
+
+/// The arguments of another task, as if they had been given on the command line.
+fn task<T: clap::Args>(words: &[&str]) -> T {
+    #[derive(Parser)]
+    struct Line<T: clap::Args> {
+        #[command(flatten)]
+        args: T,
+    }
+    Line::parse_from(std::iter::once(&"xtask").chain(words)).args
+}
+
+fn format() -> Outcome {
+    process::show(cargo().args(["fmt", "--all", "--check"]), LIMIT)
+}
+
+fn clippy() -> Outcome {
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    process::show(&mut clippy, LIMIT)
+}
+
+fn test() -> Outcome {
+    process::show(cargo().args(["test", "--workspace"]), LIMIT)
+}
+
+fn docs() -> Outcome {
+    let mut docs = cargo();
+    docs.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    process::show(&mut docs, LIMIT)
+}
+
+/// A build of the workspace joins the features that its crates ask for, and hides what one lacks.
+fn alone() -> Outcome {
+    for package in &Workspace::load()?.packages {
+        for features in package.variants() {
+            for task in ["check", "test"] {
+                println!("{task} --package {} {}", package.name, features.join(" "));
+                let mut cargo = cargo();
+                cargo.args([task, "--quiet", "--package", &package.name]).args(*features);
+                process::show(&mut cargo, LIMIT)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn deny() -> Outcome {
+    if process::find("cargo-deny").is_none() {
+        println!("licences and sources are not checked: cargo-deny is not installed");
+        return Ok(());
+    }
+    process::show(cargo().args(["deny", "check", "bans", "licenses", "sources"]), LIMIT)
+}
+
+fn e2e_required() -> Outcome {
+    e2e::run(&task(&["--install", "--clients", CLIENTS, "--require", CLIENTS]))
+}
+
+/// The long form of the crash test: a server is killed at random moments, again and again.
+fn crash() -> Outcome {
+    let mut crash = cargo();
+    crash.args(["test", "--package", "wharf", "--test", "crash", "--", "--include-ignored"]);
+    process::show(&mut crash, LIMIT)
+}
+
+/// A short run of every fuzz target, where a nightly toolchain and cargo-fuzz are there.
+fn fuzz() -> Outcome {
+    if process::output(&mut fuzzer(&["--version"]), LIMIT).is_err() {
+        println!("nothing is fuzzed: a nightly toolchain with cargo-fuzz is not installed");
+        return Ok(());
+    }
+    for target in process::output(&mut fuzzer(&["list"]), LIMIT)?.lines() {
+        let mut run = fuzzer(&["run", target, "--"]);
+        process::show(run.arg(format!("-max_total_time={FUZZ_SECONDS}")), LIMIT)?;
+    }
+    Ok(())
+}
+
+fn fuzzer(words: &[&str]) -> Command {
+    // By rustup: the cargo that started us is of one toolchain.
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(crate::workspace::root()).args(["+nightly", "fuzz"]).args(words);
+    cargo
+}
+
+// === impl Package ===
+
+impl Package {
+    /// The sets of features to build with: one, if there are none to choose from.
+    fn variants(&self) -> &'static [&'static [&'static str]] {
+        match self.features.is_empty() {
+            true => &[&[]],
+            false => &[&[], &["--no-default-features"]],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(words: &[&str]) -> Vec<&'static str> {
+        let args: Args = task(words);
+        STEPS.iter().filter(|step| args.wants(step)).map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn long_steps_run_with_full_only() {
+        assert!(!steps(&[]).contains(&"crash"));
+        assert!(steps(&["--full"]).contains(&"crash"));
+    }
+
+    #[test]
+    fn steps_can_be_chosen_and_left_out() {
+        assert_eq!(steps(&["--only", "docs,fuzz"]), ["docs", "fuzz"]);
+        assert!(!steps(&["--skip", "test"]).contains(&"test"));
+        assert!(known("tests").is_err());
+    }
+
+    #[test]
+    fn every_step_parses_the_words_that_it_gives_to_its_task() {
+        task::<codegen::Args>(&["--check"]);
+        task::<deps::Args>(&["--check"]);
+        task::<conformance::Args>(&[]);
+        task::<e2e::Args>(&["--install", "--clients", CLIENTS, "--require", CLIENTS]);
+    }
 }

@@ -91,7 +91,7 @@ impl Args {
             Ok(suite) => Ok(Some(suite)),
             Err(missing) if self.official || self.suite.is_some() => Err(missing),
             Err(missing) => {
-                println!("The official suite does not run. {missing}");
+                println!("the official suite does not run: {missing}");
                 Ok(None)
             }
         }
@@ -105,6 +105,14 @@ impl Subject<'_> {
         match self {
             Subject::Running(_) => "url",
             Subject::Ours { driver, .. } => driver.name(),
+        }
+    }
+
+    /// Whether sparse manifests are taken: both, if that is ours to say.
+    fn sparseness(&self) -> &'static [bool] {
+        match self {
+            Subject::Running(_) => &[false],
+            Subject::Ours { .. } => &[false, true],
         }
     }
 
@@ -125,14 +133,22 @@ impl Subject<'_> {
 
 impl Findings {
     fn examine(&mut self, args: &Args, suite: Option<&Suite>, subject: &Subject<'_>) -> Outcome {
-        if !args.no_scenarios {
-            let report = self.folder.join(subject.name()).join("scenarios.xml");
-            let failed = subject.with(false, |address| scenarios::run(address, &report))?;
-            self.record(&format!("{}: scenarios", subject.name()), failed);
+        for sparse in subject.sparseness().iter().filter(|_| !args.no_scenarios) {
+            self.scenarios(*sparse, subject)?;
         }
         for run in Run::ALL.into_iter().filter(|_| suite.is_some()) {
             self.official(suite.expect("no runs without a suite"), run, subject)?;
         }
+        Ok(())
+    }
+
+    fn scenarios(&mut self, sparse: bool, subject: &Subject<'_>) -> Outcome {
+        let name = if sparse { "scenarios-sparse" } else { "scenarios" };
+        let report = self.folder.join(subject.name()).join(format!("{name}.xml"));
+        println!("{}: {name}", subject.name());
+        let run = |address| scenarios::run(address, sparse, &report);
+        let failed = subject.with(sparse, run)?;
+        self.record(&format!("{}: {name}", subject.name()), failed);
         Ok(())
     }
 

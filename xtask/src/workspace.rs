@@ -1,5 +1,6 @@
 //! What cargo knows of this workspace: its packages, their dependencies, the layer table.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +25,8 @@ pub(crate) struct Package {
     #[serde(default)]
     pub(crate) description: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    #[serde(default)]
+    pub(crate) features: BTreeMap<String, Vec<String>>,
 }
 
 /// A line in a crate's list of dependencies.

@@ -132,3 +132,76 @@ fn owned(error: Arc<Error>) -> Error {
         if shared.source().is_some() { condition.because(shared) } else { condition }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use wharf_manifest::MediaType;
+
+    use super::*;
+
+    /// How many of 1,000 descriptors a cache of this size keeps.
+    async fn kept(size: i64) -> u64 {
+        let cache = MokaDescriptorCache::new(size);
+        for content in 0..1000_u16 {
+            let digest = Digest::sha256(&content.to_le_bytes());
+            let descriptor = Descriptor::new(MediaType::octet_stream(), digest, 2);
+            cache.set(&digest, descriptor).await;
+        }
+        cache.entries.run_pending_tasks().await;
+        cache.entries.entry_count()
+    }
+
+    #[tokio::test]
+    async fn the_size_bounds_the_entries() {
+        assert!(kept(10).await <= 10);
+        assert_eq!(kept(1000).await, 1000);
+    }
+
+    #[tokio::test]
+    async fn without_a_size_nothing_is_dropped() {
+        for size in [0, -1, i64::MIN] {
+            assert_eq!(kept(size).await, 1000, "{size}");
+        }
+    }
+
+    /// Clears and loads race on every thread; the truth only changes right before a clear.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nothing_older_than_the_last_clear_is_told() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+
+        let cache = MokaDescriptorCache::default();
+        let truth = Arc::new(AtomicU64::new(0));
+        let digest = Digest::sha256(b"");
+        let readers = (0..4).map(|_| {
+            let (cache, truth) = (cache.clone(), Arc::clone(&truth));
+            tokio::spawn(async move {
+                for _ in 0..2000 {
+                    let least = cleared(&truth);
+                    let load = async {
+                        let size = truth.load(Ordering::SeqCst) >> 32;
+                        tokio::task::yield_now().await;
+                        Ok(Descriptor::new(MediaType::octet_stream(), digest, size))
+                    };
+                    let found = cache.get_or_load(&digest, Box::pin(load)).await.unwrap();
+                    assert!(found.size >= least, "{} is older than {least}", found.size);
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        for version in 1..500 {
+            // The upper half is what is true, the lower half what was cleared up to.
+            truth.store(version << 32 | (version - 1), Ordering::SeqCst);
+            cache.clear(&digest).await;
+            truth.store(version << 32 | version, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
+        for reader in readers {
+            reader.await.unwrap();
+        }
+
+        fn cleared(truth: &AtomicU64) -> u64 {
+            truth.load(Ordering::SeqCst) & u64::from(u32::MAX)
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A condition, and what caused it.
 pub struct Error {
-    kind: ErrorKind,
+    kind: Box<ErrorKind>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -124,7 +124,7 @@ impl Error {
 
     /// Takes the condition out.
     pub fn into_kind(self) -> ErrorKind {
-        self.kind
+        *self.kind
     }
 
     /// Adds what caused it.
@@ -137,7 +137,7 @@ impl Error {
     /// Whether the subject is simply not there.
     pub fn is_unknown(&self) -> bool {
         matches!(
-            self.kind,
+            *self.kind,
             ErrorKind::BlobUnknown(_)
                 | ErrorKind::UploadUnknown(_)
                 | ErrorKind::ManifestUnknown { .. }
@@ -163,7 +163,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind: Box::new(kind), source: None }
     }
 }
 

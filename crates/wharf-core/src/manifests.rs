@@ -28,6 +28,7 @@ pub struct GetOptions {
 
 /// What a read of a manifest found.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub enum Fetched {
     /// The manifest.
     Manifest(ManifestBytes),

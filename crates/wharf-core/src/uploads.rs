@@ -59,6 +59,7 @@ pub trait MayPull: Send + Sync {
 }
 
 /// What became of a creation.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub enum CreateOutcome {
     /// A session has begun.
     Upload(Box<dyn BlobWriter>),

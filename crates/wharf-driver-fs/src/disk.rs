@@ -4,24 +4,23 @@
 use std::{
     ffi::CString,
     fs::File,
-    io::{self, IoSlice, Read},
+    io,
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use bytes::Bytes;
 use rustix::{
     fs::{AtFlags, Mode, OFlags, fsync, linkat, mkdirat, openat, renameat, unlinkat},
-    io::{Errno, pwritev},
+    io::Errno,
 };
-use wharf_content::FileRegion;
 use wharf_driver::StoragePath;
 
 use crate::{
     fault::is_absent,
     remove::remove_tree,
-    trace::{FileId, Step, Trace},
+    trace::{FileId, Step, Trace, take},
+    writable::Writable,
 };
 
 /// A root and what lies beneath it.
@@ -31,15 +30,9 @@ pub(crate) struct Disk {
     path: PathBuf,
     /// Whether the kernel has openat2(2); a container runtime may refuse it.
     beneath: bool,
+    /// Whether the file system is taken to have hard links.
+    links: bool,
     next_file: AtomicU64,
-    trace: Option<Trace>,
-}
-
-/// A file that is open for writing.
-#[derive(Debug)]
-pub(crate) struct Writable {
-    file: File,
-    id: FileId,
     trace: Option<Trace>,
 }
 
@@ -57,12 +50,12 @@ const CREATE: OFlags = OFlags::RDWR
 
 impl Disk {
     /// Opens a root, which is made if it is not there.
-    pub(crate) fn open(path: &Path, trace: Option<Trace>) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, trace: Option<Trace>, plain: bool) -> io::Result<Self> {
         make_root(path)?;
         let path = path.canonicalize()?;
         let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
-        let beneath = open_beneath(&root, ".", FOLDER).is_ok();
-        Ok(Self { root, path, beneath, next_file: AtomicU64::new(0), trace })
+        let beneath = !plain && open_beneath(&root, ".", FOLDER).is_ok();
+        Ok(Self { root, path, beneath, links: !plain, next_file: AtomicU64::new(0), trace })
     }
 
     /// A folder that is there.
@@ -113,10 +106,8 @@ impl Disk {
     /// A file that is there, for writing.
     pub(crate) fn edit(&self, path: &StoragePath) -> io::Result<Writable> {
         let id = self.next_id();
-        let file = self.step(
-            || self.resolve(path, EDIT).map(File::from),
-            || Step::Open(path.clone(), id),
-        )?;
+        let file = self
+            .step(|| self.resolve(path, EDIT).map(File::from), || Step::Open(path.clone(), id))?;
         Ok(Writable { file, id, trace: self.trace.clone() })
     }
 
@@ -145,6 +136,20 @@ impl Disk {
         )
     }
 
+    /// As [`Disk::rename_into`], but fails if the name is taken.
+    pub(crate) fn rename_new_into(
+        &self,
+        from: &StoragePath,
+        folder: &OwnedFd,
+        to: &StoragePath,
+    ) -> io::Result<()> {
+        let (source, name) = self.place_of(from)?;
+        self.step(
+            || Ok(rename_new(&source, name, folder, last(to)?)?),
+            || Step::Rename(from.clone(), to.clone()),
+        )
+    }
+
     /// Moves a name, and replaces what is there.
     pub(crate) fn rename(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
         self.rename_into(from, &self.place_of(to)?.0, to)
@@ -159,6 +164,9 @@ impl Disk {
         to: &StoragePath,
     ) -> io::Result<()> {
         let (source, name) = self.place_of(from)?;
+        if !self.links {
+            return Err(Errno::OPNOTSUPP.into());
+        }
         self.step(
             || Ok(linkat(&source, name, folder, last(to)?, AtFlags::empty())?),
             || Step::Link(from.clone(), to.clone()),
@@ -173,10 +181,7 @@ impl Disk {
     /// Removes the name of a file.
     pub(crate) fn unlink(&self, path: &StoragePath) -> io::Result<()> {
         let (folder, name) = self.place_of(path)?;
-        self.step(
-            || Ok(unlinkat(&folder, name, AtFlags::empty())?),
-            || Step::Unlink(path.clone()),
-        )
+        self.step(|| Ok(unlinkat(&folder, name, AtFlags::empty())?), || Step::Unlink(path.clone()))
     }
 
     /// Removes a folder with everything below it, and follows no symlink on the way.
@@ -231,86 +236,8 @@ impl Disk {
     }
 }
 
-// === impl Writable ===
-
-impl Writable {
-    /// The open file, for what changes nothing.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Writes pieces, one after the other, from `offset` on.
-    pub(crate) fn write(&self, offset: u64, pieces: &[Bytes]) -> io::Result<()> {
-        if self.trace.is_none() {
-            return write_all(&self.file, offset, pieces);
-        }
-        let mut offset = offset;
-        for piece in pieces {
-            let write = || write_all(&self.file, offset, std::slice::from_ref(piece));
-            let step = || Step::Write(self.id, offset, piece.clone());
-            take(self.trace.as_ref(), write, step)?;
-            offset += piece.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Cuts the file to a length.
-    pub(crate) fn cut(&self, length: u64) -> io::Result<()> {
-        take(self.trace.as_ref(), || self.file.set_len(length), || Step::Cut(self.id, length))
-    }
-
-    /// Makes the content durable.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        take(self.trace.as_ref(), || self.file.sync_all(), || Step::SyncFile(self.id))
-    }
-
-    /// Copies the first `length` bytes of another file, without them entering user space where the
-    /// file system can do that.
-    pub(crate) fn copy_from(&self, source: &File, length: u64) -> io::Result<()> {
-        if io::copy(&mut source.take(length), &mut &self.file)? != length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let Some(trace) = &self.trace else {
-            return Ok(());
-        };
-        let region = FileRegion::new(self.file.try_clone()?.into(), 0, length);
-        let bytes = region.read_blocking()?;
-        trace.take(|| Ok(()), || Step::Write(self.id, 0, bytes))
-    }
-}
-
-fn take<T>(
-    trace: Option<&Trace>,
-    act: impl FnOnce() -> io::Result<T>,
-    step: impl FnOnce() -> Step,
-) -> io::Result<T> {
-    match trace {
-        None => act(),
-        Some(trace) => trace.take(act, step),
-    }
-}
-
 fn last(path: &StoragePath) -> io::Result<&str> {
     path.name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
-}
-
-fn write_all(file: &File, mut offset: u64, pieces: &[Bytes]) -> io::Result<()> {
-    let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-    let mut rest = slices.as_mut_slice();
-    // Drops empty pieces at the front, so that nothing written means that nothing can be.
-    IoSlice::advance_slices(&mut rest, 0);
-    while !rest.is_empty() {
-        match pwritev(file, rest, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                IoSlice::advance_slices(&mut rest, written);
-                offset += written as u64;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(target_os = "linux")]
@@ -327,6 +254,18 @@ fn open_beneath(root: &OwnedFd, name: &str, flags: OFlags) -> rustix::io::Result
         }
     }
     openat2(root, name, flags, Mode::empty(), BENEATH)
+}
+
+#[cfg(target_os = "linux")]
+fn rename_new(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str) -> rustix::io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+
+    renameat_with(from, name, to, new, RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_new(_: &OwnedFd, _: &str, _: &OwnedFd, _: &str) -> rustix::io::Result<()> {
+    Err(Errno::OPNOTSUPP)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -46,6 +46,10 @@ pub struct Options {
     pub durable_folders: u64,
     /// How old a temporary file is before it counts as left behind.
     pub leftover_age: Duration,
+    /// Does without openat2(2) and without hard links, as in sandboxes and on file systems that lack
+    /// them. For tests: what is missing is found out.
+    #[doc(hidden)]
+    pub plain: bool,
     /// Where every step is recorded, for tests of what a power cut may leave.
     #[doc(hidden)]
     pub trace: Option<Trace>,
@@ -58,7 +62,7 @@ impl FsDriver {
     /// died left behind. A root that cannot be written to can still be read.
     pub fn new(root: impl AsRef<Path>, options: Options) -> io::Result<Self> {
         let tree = Tree {
-            disk: Disk::open(root.as_ref(), options.trace)?,
+            disk: Disk::open(root.as_ref(), options.trace, options.plain)?,
             durable: DurableFolders::new(options.durable_folders),
             listings: Listings::new(options.listed_names),
         };
@@ -203,6 +207,7 @@ impl Default for Options {
             listed_names: 500_000,
             durable_folders: 100_000,
             leftover_age: Duration::from_secs(60 * 60),
+            plain: false,
             trace: None,
         }
     }

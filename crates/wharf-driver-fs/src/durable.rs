@@ -55,10 +55,6 @@ impl DurableFolders {
 impl Identity {
     pub(crate) fn of(folder: &OwnedFd) -> io::Result<Self> {
         let metadata = File::from(folder.try_clone()?).metadata()?;
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            born: metadata.created().ok(),
-        })
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), born: metadata.created().ok() })
     }
 }

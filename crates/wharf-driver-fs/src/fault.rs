@@ -21,12 +21,21 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
+/// Whether a name is taken.
+pub(crate) fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
+}
+
+/// Whether the file system has no hard links, or denies us this one.
+pub(crate) fn cannot_link(error: &io::Error) -> bool {
+    let error = Errno::from_io_error(error);
+    matches!(error, Some(Errno::OPNOTSUPP | Errno::PERM | Errno::NOSYS | Errno::MLINK))
+}
+
 fn fault(path: impl Display, error: io::Error) -> Error {
     match Errno::from_io_error(&error) {
         // What the kernel says of a symlink that leads out of the root, or of too many of them.
-        Some(Errno::XDEV | Errno::LOOP) => {
-            Error::new(ErrorKind::InvalidPath, path).because(error)
-        }
+        Some(Errno::XDEV | Errno::LOOP) => Error::new(ErrorKind::InvalidPath, path).because(error),
         _ => Error::io(path, error),
     }
 }

@@ -38,5 +38,6 @@ mod remove;
 mod session;
 pub mod trace;
 mod upload;
+mod writable;
 
 pub use driver::{FsDriver, Options};

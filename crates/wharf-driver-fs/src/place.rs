@@ -9,7 +9,7 @@ use wharf_driver::{PutMode, PutOutcome, StoragePath};
 use crate::{
     disk::Disk,
     durable::{DurableFolders, Identity},
-    fault::is_absent,
+    fault::{cannot_link, is_absent, is_taken},
     listing::Listings,
 };
 
@@ -74,7 +74,7 @@ impl Tree {
                 file.sync()?;
                 match mode {
                     PutMode::Overwrite => self.disk.rename_into(temporary, folder, path),
-                    PutMode::Create => self.disk.link_into(temporary, folder, path),
+                    PutMode::Create => self.claim(temporary, folder, path),
                 }
             })
         });
@@ -85,6 +85,19 @@ impl Tree {
                 self.keep(path)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a temporary file its name; fails if that is taken.
+    fn claim(
+        &self,
+        temporary: &StoragePath,
+        folder: &OwnedFd,
+        path: &StoragePath,
+    ) -> io::Result<()> {
+        match self.disk.link_into(temporary, folder, path) {
+            Err(error) if cannot_link(&error) => self.disk.rename_new_into(temporary, folder, path),
+            done => done,
         }
     }
 
@@ -174,8 +187,4 @@ impl Tree {
             _ => Ok(PutOutcome::Exists),
         }
     }
-}
-
-pub(crate) fn is_taken(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AlreadyExists
 }

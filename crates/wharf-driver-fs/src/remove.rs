@@ -101,7 +101,8 @@ impl Tree {
         }
         for found in Dir::new(self.disk.folder(folder)?)? {
             let found = found?;
-            let Some(path) = found.file_name().to_str().ok().and_then(|name| folder.join(name).ok())
+            let Some(path) =
+                found.file_name().to_str().ok().and_then(|name| folder.join(name).ok())
             else {
                 continue;
             };

@@ -5,12 +5,9 @@
 //! from then on the bytes are no longer ours to change, which `checkpoint.published` remembers even
 //! after the target was deleted (a reader may still have it open), and who wants to go on gets a copy.
 
-use std::{
-    fs::TryLockError,
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    sync::Arc,
-};
+mod held;
+
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use bytes::Bytes;
 use wharf_content::FileRegion;
@@ -18,11 +15,14 @@ use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath}
 
 use crate::{
     checkpoint::{self, LARGEST},
-    disk::{Disk, Writable},
-    fault::{At, is_absent},
-    place::{Tree, is_taken},
+    fault::{At, cannot_link, is_absent, is_taken},
+    place::Tree,
     remove::present,
+    writable::Writable,
 };
+
+pub(crate) use self::held::last_checkpoint;
+use self::held::{Names, begin_data, hold, is_at, is_published, read_checkpoint};
 
 /// A session that is held by us.
 #[derive(Debug)]
@@ -36,19 +36,6 @@ pub(crate) struct Session {
     published: bool,
     /// Whether an append or a sync failed, so that nobody knows what `data` holds.
     failed: bool,
-}
-
-/// The names that a session has in its folder.
-#[derive(Debug)]
-struct Names {
-    folder: StoragePath,
-    data: StoragePath,
-    checkpoint: StoragePath,
-    /// A checkpoint that is being written.
-    fresh: StoragePath,
-    /// A copy of the data that is being made.
-    copy: StoragePath,
-    published: StoragePath,
 }
 
 /// How often something is tried that a concurrent change can spoil.
@@ -196,10 +183,9 @@ impl Session {
             }
             Some(_) => {
                 self.give_away()?;
-                let data = &self.names.data;
                 tree.place(target, |folder| {
                     tree.with_temporary(|temporary| {
-                        tree.disk.link(data, temporary)?;
+                        self.lend(temporary)?;
                         tree.disk.rename_into(temporary, folder, target)
                     })
                 })
@@ -208,11 +194,34 @@ impl Session {
             None => {
                 self.give_away()?;
                 tree.place(target, |folder| match self.is_ours()? {
-                    true => tree.disk.link_into(&self.names.data, folder, target),
+                    true => self.link_new(folder, target),
                     false => Err(io::ErrorKind::AlreadyExists.into()),
                 })
                 .map(|()| Published::New)
             }
+        }
+    }
+
+    /// Links the bytes to a target that is free.
+    fn link_new(&self, folder: &OwnedFd, target: &StoragePath) -> io::Result<()> {
+        match self.tree.disk.link_into(&self.names.data, folder, target) {
+            Err(error) if cannot_link(&error) => self.tree.with_temporary(|temporary| {
+                self.lend(temporary)?;
+                self.tree.disk.rename_new_into(temporary, folder, target)
+            }),
+            done => done,
+        }
+    }
+
+    /// Lets the bytes have a further name, or a copy where there are no hard links.
+    fn lend(&self, temporary: &StoragePath) -> io::Result<()> {
+        match self.tree.disk.link(&self.names.data, temporary) {
+            Err(error) if cannot_link(&error) => {
+                let copy = self.tree.disk.create(temporary)?;
+                copy.copy_from(self.data.file(), self.size)?;
+                copy.sync()
+            }
+            done => done,
         }
     }
 
@@ -282,102 +291,4 @@ impl Session {
     fn is_ours(&self) -> io::Result<bool> {
         is_at(&self.tree.disk, &self.names.data, &self.data)
     }
-}
-
-// === impl Names ===
-
-impl Names {
-    fn of(folder: &StoragePath) -> Result<Self> {
-        let name = |name| {
-            folder.join(name).map_err(|e| Error::new(ErrorKind::InvalidPath, folder).because(e))
-        };
-        Ok(Self {
-            folder: folder.clone(),
-            data: name("data")?,
-            checkpoint: name("checkpoint")?,
-            fresh: name("checkpoint.new")?,
-            copy: name("checkpoint.copy")?,
-            published: name("checkpoint.published")?,
-        })
-    }
-}
-
-/// The last checkpoint of a session, whoever holds it.
-pub(crate) fn last_checkpoint(tree: &Tree, folder: &StoragePath) -> Result<Checkpoint> {
-    Ok(read_checkpoint(&tree.disk, &Names::of(folder)?)?.unwrap_or_default())
-}
-
-fn read_checkpoint(disk: &Disk, names: &Names) -> Result<Option<Checkpoint>> {
-    let path = &names.checkpoint;
-    let Some(file) = present(disk.read(path)).at(path)? else {
-        return Ok(None);
-    };
-    let mut record = Vec::new();
-    file.take(LARGEST as u64 + 1).read_to_end(&mut record).at(path)?;
-    match checkpoint::decode(&record.into()) {
-        Some(checkpoint) => Ok(Some(checkpoint)),
-        None => Err(Error::new(ErrorKind::Corrupt, path)),
-    }
-}
-
-/// Empty data that we hold; `None` if it vanished meanwhile.
-fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>> {
-    let (disk, path) = (&tree.disk, &names.data);
-    tree.make_folder(&names.folder).at(&names.folder)?;
-    tree.listings.forget(&names.folder);
-    let data = match disk.create(path) {
-        Ok(data) => lock(&data, path).map(|()| Some(data))?,
-        Err(error) if is_taken(&error) => hold(disk, path)?,
-        Err(error) => return Err(error).at(path),
-    };
-    let Some(data) = data else {
-        return Ok(None);
-    };
-    // The checkpoint is gone for good before the bytes that it counts are.
-    if present(disk.unlink(&names.checkpoint)).at(path)?.is_some() {
-        tree.sync_folder(&names.folder).at(path)?;
-    }
-    if is_published(disk, names, &data)? {
-        present(disk.unlink(path)).at(path)?;
-        present(disk.unlink(&names.published)).at(path)?;
-        return Ok(None);
-    }
-    if data.file().metadata().at(path)?.len() > 0 {
-        data.cut(0).at(path)?;
-    }
-    Ok(Some(data))
-}
-
-/// Opens and locks data; `None` if there is none.
-fn hold(disk: &Disk, path: &StoragePath) -> Result<Option<Writable>> {
-    for _ in 0..ATTEMPTS {
-        let Some(data) = present(disk.edit(path)).at(path)? else {
-            return Ok(None);
-        };
-        lock(&data, path)?;
-        // Whoever held it may have put a copy in its place, or discarded it.
-        if is_at(disk, path, &data).at(path)? {
-            return Ok(Some(data));
-        }
-    }
-    Err(Error::new(ErrorKind::Busy, path))
-}
-
-fn lock(data: &Writable, path: &StoragePath) -> Result<()> {
-    match data.file().try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Busy, path)),
-        Err(TryLockError::Error(error)) => Err(error).at(path),
-    }
-}
-
-fn is_published(disk: &Disk, names: &Names, data: &Writable) -> Result<bool> {
-    let links = data.file().metadata().at(&names.data)?.nlink();
-    Ok(links > 1 || present(disk.describe(&names.published)).at(&names.published)?.is_some())
-}
-
-fn is_at(disk: &Disk, path: &StoragePath, data: &Writable) -> io::Result<bool> {
-    let ours = data.file().metadata()?;
-    Ok(present(disk.describe(path))?
-        .is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
 }

@@ -84,3 +84,15 @@ impl Trace {
         Ok(done)
     }
 }
+
+/// Takes a step, with a record or without.
+pub(crate) fn take<T>(
+    trace: Option<&Trace>,
+    act: impl FnOnce() -> io::Result<T>,
+    step: impl FnOnce() -> Step,
+) -> io::Result<T> {
+    match trace {
+        None => act(),
+        Some(trace) => trace.take(act, step),
+    }
+}

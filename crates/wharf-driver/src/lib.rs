@@ -1,12 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-pub mod adapters;
+mod adapters;
 mod driver;
 mod error;
 mod memory;
 mod path;
 mod upload;
 
+pub use adapters::{Checked, Limited, Named, Prefixed};
 pub use driver::{
     Capabilities, Driver, Entry, EntryKind, ListRequest, Listing, Metadata, Opened, PresignRequest,
     PutMode, PutOutcome,

@@ -95,3 +95,73 @@ fn check(component: &str) -> Result<(), InvalidPath> {
         && component.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
     well_formed.then_some(()).ok_or_else(|| InvalidPath(component.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(text: &str) -> StoragePath {
+        StoragePath::parse(text).expect("a valid path")
+    }
+
+    #[test]
+    fn well_formed_paths_are_taken_as_they_are() {
+        let longest = "x".repeat(255);
+        for text in ["", "a", "a/b/c", "1.0", "...", "..a", "a..", "-", "_", "+", "A/a", &longest] {
+            assert_eq!(path(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_could_leave_the_root_cannot_be_written_down() {
+        let too_long = "x".repeat(256);
+        for text in [
+            "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a b", "a\\b", "a\0",
+            "a:b", "a%2fb", "ä", "a\n", "~", "*", &too_long,
+        ] {
+            assert!(StoragePath::parse(text).is_err(), "{text:?}");
+            assert!(path("base").join(text).is_err(), "{text:?}");
+        }
+        assert!(path("base").join("").is_err());
+    }
+
+    #[test]
+    fn the_message_names_the_component() {
+        let error = StoragePath::parse("a/b c/d").expect_err("a space");
+        assert_eq!(error.to_string(), r#"invalid storage path component "b c""#);
+    }
+
+    #[test]
+    fn paths_are_put_together_and_taken_apart() {
+        let root = StoragePath::root();
+        assert_eq!(root.join("a/b").expect("valid"), path("a/b"));
+        assert_eq!(path("a").join("b").expect("valid"), path("a/b"));
+        assert_eq!(path("a").append(&path("b/c")), path("a/b/c"));
+        assert_eq!(root.append(&path("a")), path("a"));
+        assert_eq!(path("a").append(&root), path("a"));
+        assert_eq!(path("a/b").parent(), Some(path("a")));
+        assert_eq!(path("a").parent(), Some(root.clone()));
+        assert_eq!(root.parent(), None);
+        assert_eq!((path("a/b").name(), root.name()), (Some("b"), None));
+        assert_eq!(path("a/b/c").components().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(root.components().count(), 0);
+        assert!(root.is_root() && !path("a").is_root());
+        assert_eq!(format!("{:?}", path("a/b")), "/a/b");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_none_leaves(text in "[./a-c+_%\\\\ \u{0}-\u{ff}]{0,40}") {
+            if let Ok(path) = StoragePath::parse(&text) {
+                prop_assert_eq!(path.as_str(), &text);
+                prop_assert!(path.components().all(|it| !matches!(it, "" | "." | "..")));
+                let rebuilt = path.parent().zip(path.name()).map(|(parent, name)| {
+                    parent.join(name).expect("its parts are well formed")
+                });
+                prop_assert!(path.is_root() || rebuilt == Some(path));
+            }
+        }
+    }
+}

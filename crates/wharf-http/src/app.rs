@@ -8,7 +8,9 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use uuid::Uuid;
-use wharf_api::{ErrorCode, ErrorInfo, Query, RouteError, Row, Target};
+use wharf_api::{
+    Endpoint, ErrorCode, ErrorInfo, Method::Any, Query, RouteError, Row, TABLE, Target,
+};
 use wharf_core::Namespace;
 
 use crate::{
@@ -163,6 +165,10 @@ impl App {
     ) -> Outcome<(Target, &'static Row, Grant)> {
         let path = parts.uri.path();
         let method = parts.method.as_str();
+        if head_size(parts) > self.shared.options.max_header_bytes {
+            let error = ErrorInfo::new(ErrorCode::Unsupported).with_status(431);
+            return Err(error.with_message("the header of the request is too large").into());
+        }
         let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
         let below = below.ok_or_else(|| RouteError::NotFound(String::new()).info(method))?;
         let (target, row) = wharf_api::resolve(method, below)?;
@@ -173,15 +179,27 @@ impl App {
         Ok((target, row, grant))
     }
 
+    /// Why this registry does not do such a thing, if it does not.
+    fn disabled(&self, row: &Row) -> Option<&'static str> {
+        let options = &self.shared.options;
+        match (options.read_only, options.delete) {
+            (true, _) if row.mutates() => Some("the registry is read-only"),
+            (_, false) if row.deletes() => Some("deletes are off in this registry"),
+            _ => None,
+        }
+    }
+
+    /// The methods that are left of an endpoint.
+    fn allow(&self, endpoint: Endpoint) -> String {
+        let rows = TABLE.iter().filter(|row| row.endpoint == endpoint && row.method != Any);
+        let rows = rows.filter(|row| self.disabled(row).is_none());
+        rows.map(|row| row.method.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether this registry does such a thing at all.
     fn enabled(&self, row: &'static Row) -> Outcome<()> {
-        let options = &self.shared.options;
-        let reason = match (options.read_only, options.delete) {
-            (true, _) if row.mutates() => "the registry is read-only",
-            (_, false) if row.deletes() => "deletes are off in this registry",
-            _ => return Ok(()),
-        };
-        let allow = HeaderValue::from_static(row.endpoint.allow());
+        let Some(reason) = self.disabled(row) else { return Ok(()) };
+        let allow = value(self.allow(row.endpoint));
         Err(Failure::new(ErrorCode::Unsupported, reason).with(header::ALLOW, allow))
     }
 }
@@ -194,6 +212,13 @@ async fn caught(handler: impl Future<Output = Outcome>) -> Outcome {
         tracing::error!(message, "a handler panicked");
         Err(ErrorCode::Unknown.into())
     })
+}
+
+/// The bytes of the request's line and headers, roughly.
+fn head_size(parts: &Parts) -> usize {
+    let target = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    target + parts.headers.iter().map(header).sum::<usize>()
 }
 
 fn refuse(denial: Denial) -> Failure {

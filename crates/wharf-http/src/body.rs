@@ -12,7 +12,10 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use wharf_content::{ByteStream, Content};
 
-use crate::region::{ReadBudget, RegionReader};
+use crate::{
+    region::{ReadBudget, RegionReader},
+    window::Window,
+};
 
 /// The body of an answer.
 #[derive(Default)]
@@ -42,6 +45,7 @@ pub enum Payload {
 pub struct Measured {
     stream: ByteStream,
     rest: u64,
+    window: Window,
 }
 
 /// Watches a body until it is dropped.
@@ -125,7 +129,7 @@ impl Payload {
         match content {
             Content::Bytes(bytes) => Self::Bytes(bytes),
             Content::File(region) => Self::File(RegionReader::new(region, budget)),
-            Content::Stream(stream) => Self::Stream(Measured { stream, rest: len }),
+            Content::Stream(stream) => Self::Stream(Measured::new(stream, len)),
         }
     }
 
@@ -164,14 +168,19 @@ impl Payload {
 // === impl Measured ===
 
 impl Measured {
+    fn new(stream: ByteStream, rest: u64) -> Self {
+        Self { stream, rest, window: Window::default() }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.rest == 0 {
             return Poll::Ready(None);
         }
+        ready!(self.window.poll_room(cx));
         let piece = match ready!(self.stream.as_mut().poll_next(cx)) {
             Some(Ok(piece)) if piece.len() as u64 <= self.rest => {
                 self.rest -= piece.len() as u64;
-                return Poll::Ready(Some(Ok(piece)));
+                return Poll::Ready(Some(Ok(self.window.hold(piece))));
             }
             Some(Ok(_)) => Err(io::Error::other("stored content is longer than expected")),
             Some(Err(error)) => Err(error),
@@ -192,7 +201,7 @@ mod tests {
     fn measured(pieces: &[&'static str], rest: u64) -> Payload {
         let pieces: Vec<_> =
             pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
-        Payload::Stream(Measured { stream: Box::pin(stream::iter(pieces)), rest })
+        Payload::Stream(Measured::new(Box::pin(stream::iter(pieces)), rest))
     }
 
     async fn read(payload: Payload) -> io::Result<Bytes> {

@@ -39,6 +39,7 @@ mod region;
 mod running;
 mod serve;
 mod state;
+mod window;
 
 pub use app::App;
 pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant};

@@ -96,7 +96,7 @@ mod tests {
         let fetch = |request: PageRequest| -> BoxFuture<'_, wharf_core::Result<Page<u32>>> {
             let at: u32 = request.after.map_or(0, |after| after.parse().unwrap());
             // One at a time, and an empty page now and then.
-            let items = if at % 3 == 0 { vec![] } else { vec![at] };
+            let items = if at.is_multiple_of(3) { vec![] } else { vec![at] };
             let next = (at < 9).then(|| (at + 1).to_string());
             Box::pin(async move { Ok(Page { items, next }) })
         };

@@ -1,8 +1,6 @@
 //! Reading file regions for many clients at once, in bounded memory.
 //!
-//! A reader holds at most two pieces: one with the connection, one read ahead of it. A piece counts
-//! until the connection has sent it, so that a slow client holds two pieces and nothing more. The
-//! size of a piece follows from the number of readers.
+//! A reader holds a few pieces (see `window.rs`); their size follows from the number of readers.
 
 use std::{
     fmt,
@@ -11,22 +9,24 @@ use std::{
     os::unix::fs::FileExt,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use tokio::task::JoinHandle;
 use wharf_content::FileRegion;
+
+use crate::window::{PIECES, Slot, Window};
 
 /// The memory that all readers of regions share.
 #[derive(Debug)]
 pub struct ReadBudget {
     total: u64,
     readers: AtomicU64,
+    used: AtomicU64,
 }
 
 /// Reads one region.
@@ -35,45 +35,44 @@ pub struct RegionReader {
     /// The bytes of the piece that is being read.
     ahead: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
-    pieces: Arc<Pieces>,
+    window: Window,
+    buffers: Arc<Buffers>,
 }
 
-/// The pieces of one reader that are in use.
-struct Pieces {
+/// The buffers of one reader, to be read into again.
+struct Buffers {
     budget: Arc<ReadBudget>,
-    used: AtomicUsize,
-    /// Whom to wake when a piece is no longer used.
-    waiting: AtomicWaker,
-    /// Buffers to read into again.
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
-/// A piece of a region, in use until it is dropped.
+/// A piece of a region.
 struct Piece {
     buffer: Vec<u8>,
-    pieces: Arc<Pieces>,
+    len: u64,
+    buffers: Arc<Buffers>,
+    _slot: Slot,
 }
-
-/// The most pieces of one reader that are in use.
-const AHEAD: usize = 2;
 
 // === impl ReadBudget ===
 
 impl ReadBudget {
-    /// The smallest piece; beyond so many readers that it comes into play, the budget is exceeded.
+    /// The smallest piece. It is granted even if nothing is left, so that every reader gets on: each
+    /// may exceed the budget by two of these.
     pub const SMALLEST: u64 = 16 << 10;
     /// The largest piece.
     pub const LARGEST: u64 = 512 << 10;
 
     /// A budget of so many bytes.
     pub fn new(total: u64) -> Arc<Self> {
-        Arc::new(Self { total, readers: AtomicU64::new(0) })
+        Arc::new(Self { total, readers: AtomicU64::new(0), used: AtomicU64::new(0) })
     }
 
-    /// The bytes that one piece may have now.
+    /// The bytes that one piece may have now: a fair part of everything, and a small part of what
+    /// is left, as those who came first may hold more than their part.
     pub fn piece(&self) -> u64 {
-        let pieces = self.readers.load(Ordering::Relaxed).max(1) * AHEAD as u64;
-        (self.total / pieces).clamp(Self::SMALLEST, Self::LARGEST)
+        let pieces = self.readers().max(1) * PIECES as u64;
+        let left = self.total.saturating_sub(self.used.load(Ordering::Relaxed));
+        (self.total / pieces).min(left / 16).clamp(Self::SMALLEST, Self::LARGEST)
     }
 
     /// The readers that are at work.
@@ -88,13 +87,14 @@ impl RegionReader {
     /// A reader of the whole region.
     pub fn new(region: FileRegion, budget: &Arc<ReadBudget>) -> Self {
         budget.readers.fetch_add(1, Ordering::Relaxed);
-        let pieces = Pieces {
-            budget: Arc::clone(budget),
-            used: AtomicUsize::new(0),
-            waiting: AtomicWaker::new(),
-            spare: Mutex::new(Vec::new()),
-        };
-        Self { rest: region, ahead: 0, reading: None, pieces: Arc::new(pieces) }
+        let buffers = Buffers { budget: Arc::clone(budget), spare: Mutex::default() };
+        Self {
+            rest: region,
+            ahead: 0,
+            reading: None,
+            window: Window::default(),
+            buffers: Arc::new(buffers),
+        }
     }
 
     /// What no read has begun of yet: for a connection that sends files by better means.
@@ -114,14 +114,12 @@ impl RegionReader {
 
     /// The next piece, `None` at the end.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        self.begin();
         if self.reading.is_none() && !self.rest.is_empty() {
-            self.pieces.waiting.register(cx.waker());
-            // A piece may have been returned just before we registered.
+            ready!(self.window.poll_room(cx));
             self.begin();
         }
         let Some(reading) = &mut self.reading else {
-            return if self.rest.is_empty() { Poll::Ready(None) } else { Poll::Pending };
+            return Poll::Ready(None);
         };
         let read = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|error| Err(error.into()));
         self.reading = None;
@@ -140,11 +138,17 @@ impl RegionReader {
 
     /// Begins to read the next piece, if that is allowed.
     fn begin(&mut self) {
-        if self.reading.is_some() || self.pieces.used.load(Ordering::Acquire) >= AHEAD {
+        if self.reading.is_some() || !self.window.has_room() {
             return;
         }
-        if let Some(region) = self.rest.split_front(self.pieces.budget.piece()) {
-            let piece = Pieces::take(&self.pieces);
+        if let Some(region) = self.rest.split_front(self.buffers.budget.piece()) {
+            self.buffers.budget.used.fetch_add(region.len(), Ordering::Relaxed);
+            let piece = Piece {
+                buffer: self.buffers.take(),
+                len: region.len(),
+                buffers: Arc::clone(&self.buffers),
+                _slot: self.window.enter(),
+            };
             self.ahead = region.len();
             self.reading = Some(tokio::task::spawn_blocking(move || piece.read(&region)));
         }
@@ -157,17 +161,26 @@ impl fmt::Debug for RegionReader {
     }
 }
 
-// === impl Pieces ===
+// === impl Buffers ===
 
-impl Pieces {
-    fn take(this: &Arc<Self>) -> Piece {
-        this.used.fetch_add(1, Ordering::AcqRel);
-        let spare = this.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Piece { buffer: spare.unwrap_or_default(), pieces: Arc::clone(this) }
+impl Buffers {
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.spare().pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer; one that has become too large, as more readers have come, is freed.
+    fn give_back(&self, buffer: Vec<u8>) {
+        if buffer.capacity() as u64 <= self.budget.piece() {
+            self.spare().push(buffer);
+        }
     }
 }
 
-impl Drop for Pieces {
+impl Drop for Buffers {
     fn drop(&mut self) {
         self.budget.readers.fetch_sub(1, Ordering::Relaxed);
     }
@@ -192,13 +205,8 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.buffer);
-        // After many readers have come, large buffers are not kept for small pieces.
-        if buffer.capacity() as u64 <= self.pieces.budget.piece().max(ReadBudget::SMALLEST) {
-            self.pieces.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        }
-        self.pieces.used.fetch_sub(1, Ordering::AcqRel);
-        self.pieces.waiting.wake();
+        self.buffers.budget.used.fetch_sub(self.len, Ordering::Relaxed);
+        self.buffers.give_back(std::mem::take(&mut self.buffer));
     }
 }
 
@@ -256,7 +264,21 @@ mod tests {
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        assert_eq!((budget.readers(), budget.piece()), (0, ReadBudget::LARGEST));
+        assert_eq!((budget.readers(), budget.used.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn slow_readers_that_came_first_leave_something() {
+        let budget = ReadBudget::new(8 << 20);
+        let file = region(&vec![7; 4 << 20]);
+        let mut held = Vec::new();
+        for _ in 0..200 {
+            let mut reader = RegionReader::new(file.clone(), &budget);
+            let pieces = [next(&mut reader).await, next(&mut reader).await];
+            held.push((reader, pieces));
+        }
+        let used = budget.used.load(Ordering::Relaxed);
+        assert!(used <= (8 << 20) + 200 * 2 * ReadBudget::SMALLEST, "{used}");
     }
 
     #[tokio::test]

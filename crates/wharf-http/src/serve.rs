@@ -43,7 +43,10 @@ const STREAMS: u32 = 128;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 
-/// How much hyper may hold back of an answer, in bytes: as much as one header needs.
+/// The largest piece of a request's body over HTTP/1.1, in bytes. Smaller ones cost time.
+const READ_BUFFER: usize = 256 << 10;
+
+/// How much of an answer one HTTP/2 stream may hold back, in bytes.
 const SEND_BUFFER: usize = 256 << 10;
 
 /// When to try again after the system could not give us a connection.
@@ -196,7 +199,7 @@ fn builder(options: &Options) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(options.timeouts.header)
-        .max_buf_size(options.max_header_bytes.max(8 << 10));
+        .max_buf_size(READ_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -1,5 +1,7 @@
 //! Blobs, manifests and lists, as clients read, write and delete them.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -325,7 +327,7 @@ async fn what_the_registry_does_not_do_is_405() {
     for path in [format!("/v2/app/blobs/{digest}"), "/v2/app/manifests/v1".into()] {
         let answer = server.send("DELETE", &path, &[], b"").await;
         assert_eq!(answer.error(), (405, "UNSUPPORTED".into()));
-        assert!(answer.header("allow").is_some());
+        assert!(!answer.header("allow").unwrap().contains("DELETE"));
         let answer = server.send("POST", &path, &[], b"x").await;
         assert_eq!(answer.error(), (405, "UNSUPPORTED".into()));
         assert!(answer.header("allow").unwrap().contains("GET"));

@@ -1,5 +1,7 @@
 //! Uploads: every way in, and every way to get it wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use support::{Answer, Server, options};

@@ -54,7 +54,28 @@ fn random_below(time: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use wharf_driver::{MemoryDriver, PutMode, StoragePath};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn old_uploads_are_gone_after_every_round() {
+        const STARTED_AT: &str = "docker/registry/v2/repositories/a/_uploads/ID/startedat";
+        let driver: Arc<dyn Driver> = Arc::new(MemoryDriver::new());
+        let path = STARTED_AT.replace("ID", &Uuid::new_v4().to_string());
+        let path = StoragePath::parse(&path).expect("valid");
+        let hour = Duration::from_secs(3600);
+        let options = purge::Options { age: 24 * hour, dry_run: false };
+        let running = tokio::spawn(run(Arc::clone(&driver), Schedule { interval: hour, options }));
+        for round in 0..3 {
+            let started = "2020-02-02T02:02:02Z".into();
+            driver.put(&path, started, PutMode::Overwrite).await.expect("stored");
+            // Nothing sleeps: the clock is the runtime's, and moves when nobody has anything to do.
+            tokio::time::sleep(hour + Duration::from_secs(1)).await;
+            assert!(driver.stat(&path).await.is_err(), "round {round}");
+        }
+        running.abort();
+    }
 
     #[test]
     fn random_times_stay_in_their_bounds() {

@@ -97,6 +97,12 @@ impl ServerBuilder<'_> {
         let configuration = self.configuration;
         let storage = &configuration.storage;
         let options = mapping::storage::options(configuration)?;
+        // An address that is taken is found out before the store is touched.
+        let listener = mapping::server::listen(&configuration.http.address).await?;
+        let address = listener.local_addr().map_err(|source| Error::Listen {
+            address: configuration.http.address.to_string(),
+            source,
+        })?;
         let driver = match self.driver {
             Some(driver) => driver,
             None => mapping::driver::open(&storage.driver).await?,
@@ -108,12 +114,6 @@ impl ServerBuilder<'_> {
                 None => builder.build(),
             }
         });
-        // An address that is taken is found out before anything is written.
-        let listener = mapping::server::listen(&configuration.http.address).await?;
-        let address = listener.local_addr().map_err(|source| Error::Listen {
-            address: configuration.http.address.to_string(),
-            source,
-        })?;
         let upload_key = upload_key(configuration, &*driver).await?;
         let app = App::new(namespace, mapping::http::options(configuration, upload_key));
         let schedule = mapping::purge::schedule(&storage.upload_purging);

@@ -2,16 +2,17 @@
 
 mod walk;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use wharf_core::{ErrorKind, Page, PageRequest, RepositoryEnumerator, RepositoryRemover, Result};
-use wharf_driver::{Driver, ListRequest, StoragePath};
+use wharf_driver::{Driver, ListRequest};
 use wharf_reference::RepositoryName;
 
-use crate::{error::StorageResult, layout, store::Store};
+use crate::{digests::CONCURRENCY, error::StorageResult, layout, page::cut, store::Store};
 
-use self::walk::Walk;
+use self::walk::Candidate;
 
 /// The repositories of a registry.
 pub(crate) struct Catalog {
@@ -41,20 +42,35 @@ impl Catalog {
 
     async fn page(&self, page: PageRequest, wanted: Wanted) -> Result<Page<RepositoryName>> {
         let driver = &*self.store.driver;
-        let mut walk = Walk::after(driver, page.after.as_deref());
+        let checks = walk::after(driver, page.after.as_deref())
+            .map_ok(|candidate| async move {
+                Ok(wanted.is_in(driver, &candidate).await?.then_some(candidate.name))
+            })
+            .try_buffered(CONCURRENCY);
+        let mut repositories = pin!(checks.try_filter_map(async |name| Ok(name)));
         let mut found = Vec::new();
         // One more than asked for tells whether there is another page.
         while found.len() <= page.limit {
-            let Some(name) = walk.next().await? else { break };
-            let holds = match wanted {
-                Wanted::Manifests => has_manifests(driver, &name).await?,
-                Wanted::Anything => has_anything(driver, &name).await?,
-            };
-            if holds {
-                found.push(name);
-            }
+            let Some(name) = repositories.try_next().await? else { break };
+            found.push(name);
         }
         Ok(cut(found, page.limit))
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    async fn is_in(self, driver: &dyn Driver, candidate: &Candidate) -> Result<bool> {
+        let is_there = |folder: &str| {
+            candidate.own.as_ref().is_none_or(|own| own.iter().any(|name| name == folder))
+        };
+        match (self, &candidate.own) {
+            (Self::Manifests, _) if !is_there(layout::MANIFESTS) => Ok(false),
+            (Self::Manifests, _) => has_manifests(driver, &candidate.name).await,
+            (Self::Anything, Some(own)) => Ok(!own.is_empty()),
+            (Self::Anything, None) => has_anything(driver, &candidate.name).await,
+        }
     }
 }
 
@@ -83,29 +99,20 @@ impl RepositoryRemover for Catalog {
     }
 }
 
-/// Whether a repository holds manifests or tags. The folder of referrers alone does not count.
+/// Whether a repository holds manifests or tags. The folder of referrers alone, which sorts before
+/// those, does not count.
 pub(crate) async fn has_manifests(driver: &dyn Driver, name: &RepositoryName) -> Result<bool> {
-    has_after(driver, &layout::manifests(name), layout::REFERRERS).await
+    let request = ListRequest { after: Some(layout::REFERRERS), limit: 1 };
+    let listing = driver.list(&layout::manifests(name), request).await.stored()?;
+    Ok(!listing.entries.is_empty())
 }
 
 /// Whether there is anything of a repository: its own folders are those whose names begin with `_`,
-/// and no letter of a name lies between them.
+/// and no name of another one lies between them.
 async fn has_anything(driver: &dyn Driver, name: &RepositoryName) -> Result<bool> {
     let request = ListRequest { after: Some("_"), limit: 1 };
     let listing = driver.list(&layout::repository(name), request).await.stored()?;
     Ok(listing.entries.iter().any(|entry| entry.name.starts_with('_')))
-}
-
-async fn has_after(driver: &dyn Driver, folder: &StoragePath, after: &str) -> Result<bool> {
-    let request = ListRequest { after: Some(after), limit: 1 };
-    Ok(!driver.list(folder, request).await.stored()?.entries.is_empty())
-}
-
-/// The page that `found` makes, which holds one entry more than `limit` if there is another page.
-pub(crate) fn cut<T: ToString>(mut found: Vec<T>, limit: usize) -> Page<T> {
-    let more = found.len() > limit;
-    found.truncate(limit);
-    Page { next: found.last().filter(|_| more).map(T::to_string), items: found }
 }
 
 #[cfg(test)]

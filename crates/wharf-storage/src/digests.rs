@@ -5,7 +5,7 @@ use wharf_core::{Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, EntryKind, ListRequest, StoragePath};
 
-use crate::{children::PAGE, error::StorageResult, layout, links};
+use crate::{children::PAGE, error::StorageResult, layout, links, page::cut};
 
 /// How many small reads one request has under way.
 pub(crate) const CONCURRENCY: usize = 16;
@@ -21,28 +21,28 @@ where
     F: Fn(Algorithm) -> StoragePath + Send + Sync,
 {
     let limit = request.limit.min(PAGE);
-    let mut items = Vec::new();
+    let mut found = Vec::new();
     // In the order of their names, which is that of the texts.
     for algorithm in Algorithm::ALL {
         let Some(after) = start(request.after.as_deref(), algorithm) else { continue };
-        let mut after = after.map(str::to_owned);
-        loop {
-            if items.len() >= limit {
-                return Ok(Page { next: items.last().map(Digest::to_string), items });
-            }
-            let wanted = ListRequest { after: after.as_deref(), limit: limit - items.len() };
-            let listing = driver.list(&folder(algorithm), wanted).await.stored()?;
+        let (folder, mut after) = (folder(algorithm), after.map(str::to_owned));
+        let mut more = true;
+        // One more than asked for tells whether there is another page.
+        while more && found.len() <= limit {
+            let wanted = ListRequest {
+                after: after.as_deref(),
+                limit: limit.saturating_add(1) - found.len(),
+            };
+            let listing = driver.list(&folder, wanted).await.stored()?;
+            more = listing.more;
+            after = listing.entries.last().map(|entry| entry.name.clone()).or(after);
             let folders = listing.entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
-            items.extend(
+            found.extend(
                 folders.filter_map(|entry| Digest::from_parts(algorithm, &entry.name).ok()),
             );
-            after = listing.entries.last().map(|entry| entry.name.clone()).or(after);
-            if !listing.more {
-                break;
-            }
         }
     }
-    Ok(Page { items, next: None })
+    Ok(cut(found, limit))
 }
 
 /// Like [`page`], without the digests whose link is absent or damaged.
@@ -54,15 +54,24 @@ pub(crate) async fn linked<F>(
 where
     F: Fn(Algorithm) -> StoragePath + Send + Sync,
 {
-    let listed = page(driver, &folder, request).await?;
-    let links: Vec<_> = listed.items.iter().map(|digest| link(&folder, digest)).collect();
-    let checked = stream::iter(listed.items.into_iter().zip(links))
-        .map(|(digest, link)| async move {
-            links::resolve(driver, &link, &digest).await.map(|target| target.map(|_| digest))
-        })
-        .buffered(CONCURRENCY);
-    let items = checked.try_filter_map(async |digest| Ok(digest)).try_collect().await?;
-    Ok(Page { items, next: listed.next })
+    let limit = request.limit.min(PAGE);
+    let (mut found, mut after) = (Vec::new(), request.after.clone());
+    loop {
+        let wanted = PageRequest { after, limit: limit.saturating_add(1) - found.len() };
+        let listed = page(driver, &folder, &wanted).await?;
+        let links: Vec<_> = listed.items.iter().map(|digest| link(&folder, digest)).collect();
+        let checked = stream::iter(listed.items.into_iter().zip(links))
+            .map(|(digest, link)| async move {
+                links::resolve(driver, &link, &digest).await.map(|target| target.map(|_| digest))
+            })
+            .buffered(CONCURRENCY)
+            .try_filter_map(async |digest| Ok(digest));
+        found.extend(checked.try_collect::<Vec<_>>().await?);
+        match listed.next {
+            Some(next) if found.len() <= limit => after = Some(next),
+            _ => return Ok(cut(found, limit)),
+        }
+    }
 }
 
 /// Where the names of `algorithm` begin after the text `after`; `None` if all of them lie before it.

@@ -14,6 +14,7 @@ mod manifests;
 mod mount;
 mod namespace;
 mod options;
+mod page;
 pub mod purge;
 mod recent;
 mod referrers;

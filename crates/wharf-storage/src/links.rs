@@ -15,13 +15,10 @@ const LIMIT: u64 = 1024;
 
 /// What a link points to, `None` if it is absent or damaged.
 pub(crate) async fn read(driver: &dyn Driver, link: &StoragePath) -> Result<Option<Digest>> {
-    let content = match driver.get(link, LIMIT).await {
-        Err(error) if matches!(error.kind(), ErrorKind::TooLarge { .. }) => {
-            return Ok(skip(link, "too long"));
-        }
-        result => result.found()?,
-    };
-    Ok(content.and_then(|content| parse(link, &content)))
+    match driver.get(link, LIMIT).await {
+        Err(error) if is_damage(error.kind()) => Ok(skip(link, "no readable file")),
+        result => Ok(result.found()?.and_then(|content| parse(link, &content))),
+    }
 }
 
 /// Where the content of `digest` lies according to a link that bears its name, `None` if the link is
@@ -52,6 +49,11 @@ pub(crate) async fn write(driver: &dyn Driver, link: &StoragePath, target: &Dige
 pub(crate) async fn remove(driver: &dyn Driver, link: &StoragePath) -> Result<bool> {
     let folder = link.parent().expect("a link lies in a folder of its own");
     driver.delete_below(&folder).await.stored()
+}
+
+/// Whether small content is there, but can never be read: too long, or not even a file.
+pub(crate) fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TooLarge { .. } | ErrorKind::InvalidPath | ErrorKind::Corrupt)
 }
 
 fn parse(link: &StoragePath, content: &[u8]) -> Option<Digest> {

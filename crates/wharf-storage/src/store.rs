@@ -74,9 +74,4 @@ impl Scope {
     pub(crate) fn cache(&self) -> Option<Arc<dyn BlobDescriptorService>> {
         self.store.options.cache.as_ref().map(|cache| cache.repository_scoped(&self.name))
     }
-
-    /// The same request's view of another repository.
-    pub(crate) fn of(&self, name: &RepositoryName) -> Self {
-        Self { name: name.clone(), ..self.clone() }
-    }
 }

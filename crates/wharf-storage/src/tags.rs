@@ -18,6 +18,7 @@ use crate::{
     error::StorageResult,
     layout, links,
     manifests::find,
+    page::cut,
     store::Scope,
 };
 
@@ -114,7 +115,7 @@ impl TagStore for Tags {
         {
             return Err(ErrorKind::RepositoryUnknown(self.scope.name.clone()).into());
         }
-        Ok(catalog::cut(found, page.limit))
+        Ok(cut(found, page.limit))
     }
 
     async fn lookup(&self, digest: &Digest) -> Result<Vec<Tag>> {

@@ -20,7 +20,7 @@ use wharf_digest::Algorithm;
 use wharf_driver::{Driver, ErrorKind as Stored, PutMode, StoragePath, Upload};
 use wharf_reference::RepositoryName;
 
-use crate::{error::StorageResult, layout, store::Scope};
+use crate::{error::StorageResult, layout, links::is_damage, store::Scope};
 
 pub(crate) use self::writer::Writer;
 use self::{hash::Hash, session::Session};
@@ -139,7 +139,7 @@ pub(crate) async fn read_started_at(
     file: &StoragePath,
 ) -> Result<Option<SystemTime>> {
     let content = match driver.get(file, LIMIT).await {
-        Err(error) if matches!(error.kind(), Stored::TooLarge { .. }) => Some(Bytes::new()),
+        Err(error) if is_damage(error.kind()) => Some(Bytes::new()),
         result => result.found()?,
     };
     let Some(content) = content else { return Ok(None) };

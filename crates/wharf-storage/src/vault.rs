@@ -22,6 +22,7 @@ use crate::{
     digests::{self, CONCURRENCY},
     error::StorageResult,
     layout, links,
+    page::cut,
 };
 
 /// The blobs of all repositories.
@@ -156,19 +157,28 @@ impl BlobStatter for Vault {
 impl BlobEnumerator for Vault {
     async fn enumerate(&self, page: PageRequest) -> Result<Page<Digest>> {
         let limit = page.limit.min(PAGE);
-        let mut folders = Vec::new();
-        for algorithm in Algorithm::ALL {
-            if let Some(after) = digests::start(page.after.as_deref(), algorithm) {
-                self.folders(algorithm, after, limit, &mut folders).await?;
+        let (mut found, mut after) = (Vec::new(), page.after);
+        // One more than asked for tells whether there is another page.
+        while found.len() <= limit {
+            let wanted = limit.saturating_add(1) - found.len();
+            let mut folders = Vec::new();
+            for algorithm in Algorithm::ALL {
+                if let Some(after) = digests::start(after.as_deref(), algorithm) {
+                    self.folders(algorithm, after, wanted, &mut folders).await?;
+                }
+            }
+            let full = folders.len() >= wanted;
+            after = folders.last().filter(|_| full).map(Digest::to_string);
+            let checks = stream::iter(folders).map(|digest| async move {
+                self.present(&digest).await.map(|size| size.map(|_| digest))
+            });
+            let present = checks.buffered(CONCURRENCY).try_filter_map(async |blob| Ok(blob));
+            found.extend(present.try_collect::<Vec<_>>().await?);
+            if after.is_none() {
+                break;
             }
         }
-        let full = folders.len() >= limit;
-        let next = folders.last().filter(|_| full).map(Digest::to_string);
-        let checks = stream::iter(folders).map(|digest| async move {
-            self.present(&digest).await.map(|size| size.map(|_| digest))
-        });
-        let present = checks.buffered(CONCURRENCY).try_filter_map(async |blob| Ok(blob));
-        Ok(Page { items: present.try_collect().await?, next })
+        Ok(cut(found, limit))
     }
 }
 

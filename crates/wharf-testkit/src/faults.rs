@@ -175,6 +175,7 @@ impl Call {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl Driver for FaultyDriver {
     fn name(&self) -> &'static str {
         self.inner.name()
@@ -245,6 +246,7 @@ impl Driver for FaultyDriver {
 // === impl FaultyUpload ===
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl Upload for FaultyUpload {
     fn size(&self) -> u64 {
         self.inner.size()

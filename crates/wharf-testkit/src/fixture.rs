@@ -1,6 +1,6 @@
 //! What a suite runs against, and for how long.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use wharf_core::Namespace;
 

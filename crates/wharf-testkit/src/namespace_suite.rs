@@ -17,6 +17,7 @@ pub mod mounts;
 pub mod referrers;
 pub mod repositories;
 pub mod tags;
+pub mod together;
 pub mod uploads;
 
 mod support;
@@ -124,6 +125,13 @@ macro_rules! namespace_suite {
                     every_algorithm
                     a_page_has_a_limit_of_bytes
                 }
+                together {
+                    one_blob_is_pushed_many_times
+                    one_blob_is_deleted_and_pushed
+                    many_images_are_pushed
+                    one_tag_is_moved_many_times
+                    one_session_is_asked_for_by_many
+                }
             );
         }
     };
@@ -159,6 +167,7 @@ mod tests {
             ("mounts", include_str!("namespace_suite/mounts.rs")),
             ("referrers", include_str!("namespace_suite/referrers.rs")),
             ("repositories", include_str!("namespace_suite/repositories.rs")),
+            ("together", include_str!("namespace_suite/together.rs")),
             ("tags", include_str!("namespace_suite/tags.rs")),
             ("uploads", include_str!("namespace_suite/uploads.rs")),
         ];

@@ -201,3 +201,26 @@ macro_rules! scenarios {
     };
 }
 use scenarios;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = table().iter().map(|scenario| scenario.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_skipped_and_what_is_not_there_fails() {
+        let options = Options { filter: "empty_blob".into(), ..Options::default() };
+        let outcomes = run_all("https://127.0.0.1:1", options.clone()).await;
+        assert!(matches!(&outcomes[..], [Outcome { verdict: Verdict::Skipped(_), .. }]));
+        let outcomes = run_all("http://127.0.0.1:1/", options).await;
+        assert!(outcomes[0].failure().is_some());
+    }
+}

@@ -48,11 +48,7 @@ fn a_request_that_never_ends_delays_the_end_only_so_long() {
     let config = write_config(&folder, "draintimeout: 500ms");
     let mut program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
     let (address, _) = program.address();
-    let mut upload = TcpStream::connect(address).expect("it listens");
-    let head = "PUT /v2/a/manifests/t HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
-    upload.write_all(head.as_bytes()).expect("sent");
-    // The server has seen the request once it answers one that came later.
-    get(address, "/v2/");
+    let _push = begin_push(address);
 
     program.signal("TERM");
     assert!(program.wait().success());
@@ -64,10 +60,7 @@ fn a_second_signal_ends_at_once() {
     let config = write_config(&folder, "draintimeout: 10m");
     let mut program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
     let (address, _) = program.address();
-    let mut upload = TcpStream::connect(address).expect("it listens");
-    let head = "PUT /v2/a/manifests/t HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
-    upload.write_all(head.as_bytes()).expect("sent");
-    get(address, "/v2/");
+    let _push = begin_push(address);
 
     program.signal("INT");
     program.line("SIGINT");
@@ -108,7 +101,10 @@ http: {addr: '127.0.0.1:0', debug: {addr: ':1'}}
     command.env("REGISTRY_CONFIGURATION_PATH", &path);
     let mut program = Program::spawn(command);
     let (_, line) = program.address();
-    assert!(line.starts_with("{\"timestamp\":") && line.ends_with(",\"site\":\"a \\\"b\\\"\"}"), "{line}");
+    assert!(
+        line.starts_with("{\"timestamp\":") && line.ends_with(",\"site\":\"a \\\"b\\\"\"}"),
+        "{line}"
+    );
     program.signal("TERM");
     assert!(program.wait().success());
 }
@@ -117,9 +113,11 @@ http: {addr: '127.0.0.1:0', debug: {addr: ':1'}}
 fn what_is_wrong_is_said_and_ends_with_1() {
     let folder = tempfile::tempdir().expect("a folder");
     let bad_value = folder.path().join("bad.yml");
-    fs::write(&bad_value, "version: 0.1\nstorage: inmemory\nhttp:\n  addr: nowhere\n").expect("written");
+    fs::write(&bad_value, "version: 0.1\nstorage: inmemory\nhttp:\n  addr: nowhere\n")
+        .expect("written");
     let bad_pattern = folder.path().join("pattern.yml");
-    let text = "version: 0.1\nstorage: inmemory\nvalidation:\n  manifests:\n    urls: {allow: ['(']}\n";
+    let text =
+        "version: 0.1\nstorage: inmemory\nvalidation:\n  manifests:\n    urls: {allow: ['(']}\n";
     fs::write(&bad_pattern, text).expect("written");
     let no_folder = folder.path().join("no-folder.yml");
     let text = format!(
@@ -136,7 +134,10 @@ fn what_is_wrong_is_said_and_ends_with_1() {
     let missing = folder.path().join("missing.yml");
     for (path, expected) in [
         (&bad_value, format!("wharf: {}:4: http.addr: expected an address", bad_value.display())),
-        (&bad_pattern, format!("wharf: {}:5: validation.manifests.urls.allow", bad_pattern.display())),
+        (
+            &bad_pattern,
+            format!("wharf: {}:5: validation.manifests.urls.allow", bad_pattern.display()),
+        ),
         (&missing, format!("wharf: cannot read {}: ", missing.display())),
         (&no_folder, format!("wharf: cannot open the store {}/x: ", bad_value.display())),
         (&port, format!("wharf: cannot listen on {taken_address}: ")),
@@ -272,6 +273,19 @@ http:
     );
     fs::write(&config, text).expect("written");
     config
+}
+
+/// A push that never ends, and that the server is waiting for.
+fn begin_push(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let head = "PUT /v2/a/manifests/t HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
+        content-type: application/vnd.oci.image.manifest.v1+json\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("it asks for the body");
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    stream
 }
 
 fn get(address: SocketAddr, path: &str) -> String {

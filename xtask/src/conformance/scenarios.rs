@@ -9,10 +9,11 @@ use wharf_testkit::scenarios::{self, Options, Outcome as Tried, Verdict};
 use crate::Outcome;
 
 /// Runs all of them against a registry; the answer is how many failed.
-pub(super) fn run(address: SocketAddr, report: &Path) -> Outcome<usize> {
+pub(super) fn run(address: SocketAddr, sparse: bool, report: &Path) -> Outcome<usize> {
     let runtime = tokio::runtime::Runtime::new()?;
     let url = format!("http://{address}");
-    let tried = runtime.block_on(scenarios::run_all(&url, Options::default()));
+    let tried =
+        runtime.block_on(scenarios::run_all(&url, Options { sparse, ..Options::default() }));
     for outcome in &tried {
         println!("{}", line(outcome));
     }

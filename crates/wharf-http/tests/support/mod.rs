@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinHandle,
     time::timeout,
@@ -68,6 +68,13 @@ impl Server {
         Client(BufReader::new(TcpStream::connect(self.address).await.unwrap()))
     }
 
+    /// A client for which the kernel takes little in advance.
+    pub(crate) async fn narrow_client(&self) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 << 10).unwrap();
+        Client(BufReader::new(socket.connect(self.address).await.unwrap()))
+    }
+
     /// One request on a connection of its own.
     pub(crate) async fn send(
         &self,
@@ -94,7 +101,7 @@ impl Server {
 
     /// Tells the server to end, and waits until it has.
     pub(crate) async fn stop(&self) {
-        drop(self.stop.lock().unwrap().take());
+        self.tell_to_stop();
         let running = self.running.lock().unwrap().take().unwrap();
         timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
     }
@@ -163,6 +170,13 @@ impl Client {
             timeout(PATIENCE, self.0.read_exact(&mut answer.body)).await.unwrap().unwrap();
         }
         answer
+    }
+
+    /// How many bytes come before the server closes the connection.
+    pub(crate) async fn rest(&mut self) -> usize {
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("still open");
+        rest.len()
     }
 
     /// Waits until the server has closed the connection.

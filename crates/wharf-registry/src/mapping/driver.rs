@@ -3,10 +3,7 @@
 use std::{io, path::Path, sync::Arc};
 
 use wharf_config::Driver as Configured;
-use wharf_driver::{
-    Driver, MemoryDriver,
-    adapters::{Checked, Limited, Named},
-};
+use wharf_driver::{Checked, Driver, Limited, MemoryDriver, Named};
 use wharf_driver_fs::{FsDriver, Options};
 
 use crate::Error;

@@ -14,8 +14,9 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// When and what is purged, `None` if nothing ever is.
 pub(crate) fn schedule(purging: &UploadPurging) -> Option<Schedule> {
-    purging.enabled.then(|| Schedule {
+    let schedule = Schedule {
         interval: purging.interval,
         options: purge::Options { age: purging.age, dry_run: purging.dry_run },
-    })
+    };
+    purging.enabled.then_some(schedule)
 }

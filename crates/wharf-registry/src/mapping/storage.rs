@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use regex::Regex;
-use wharf_config::{Configuration, Pattern, Validation};
+use wharf_config::{Configuration, Pattern, Storage, Validation};
 use wharf_storage::{ManifestPolicy, Options, PlatformFilter, Platforms, UrlPattern, UrlPolicy};
 
 use crate::Error;
@@ -23,10 +23,13 @@ pub(crate) const KEYS: &[&str] = &[
 
 /// Everything but the descriptor cache.
 pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
+    // Every field is named, so that a new one is not forgotten here.
+    let Storage { driver: _, delete, redirect, cache: _, upload_purging: _, read_only } =
+        &configuration.storage;
     Ok(Options {
-        delete: configuration.storage.delete,
-        redirect: configuration.storage.redirect,
-        read_only: configuration.storage.read_only,
+        delete: *delete,
+        redirect: *redirect,
+        read_only: *read_only,
         manifests: manifests(configuration)?,
         ..Options::default()
     })
@@ -34,11 +37,13 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
 
 fn manifests(configuration: &Configuration) -> Result<ManifestPolicy, Error> {
     let validation = &configuration.validation;
+    let Validation { disabled, sparse, allow_urls: _, deny_urls: _, platforms: required } =
+        validation;
     Ok(ManifestPolicy {
         max_bytes: configuration.http.limits.manifest_size.get(),
-        disabled: validation.disabled,
-        sparse: validation.sparse,
-        platforms: platforms(&validation.platforms),
+        disabled: *disabled,
+        sparse: *sparse,
+        platforms: platforms(required),
         urls: urls(validation)?,
     })
 }

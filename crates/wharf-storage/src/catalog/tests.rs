@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use wharf_driver::{MemoryDriver, PutMode};
+use wharf_driver::{MemoryDriver, PutMode, StoragePath};
 
 use super::*;
 use crate::Options;
@@ -83,7 +83,7 @@ fn byte_order_of_any_names() {
     let one = prop::collection::vec(component, 1..4).prop_map(|parts| parts.join("/"));
     let names = prop::collection::btree_set(one.clone(), 0..12);
     let starts = prop::collection::vec(one, 0..6);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(64));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(32));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let outcome = runner.run(&(names, starts), |(names, starts)| {
         runtime.block_on(check_order(&names, &starts));
@@ -122,6 +122,17 @@ async fn only_what_is_asked_for_counts() {
     assert_eq!(page(&catalog, None, 10).await.0, ["group/inner", "manifests"]);
     let all = catalog.enumerate(PageRequest::first(10)).await.unwrap().items;
     assert_eq!(all, ["blobs", "group/inner", "manifests", "marker", "uploads"].map(name));
+}
+
+#[tokio::test]
+async fn folders_that_take_several_listings() {
+    let mut names: BTreeSet<String> = (0..100).map(|n| format!("a/{n:03}")).collect();
+    names.extend((0..40).map(|n| format!("a/050/{n}-x/y")));
+    names.insert("a".into());
+    check_order(&names, &[]).await;
+    let driver = with_repositories(names.iter().map(String::as_str)).await;
+    let all = driver.enumerate(PageRequest::first(1_000)).await.unwrap().items;
+    assert_eq!(all.len(), names.len());
 }
 
 #[tokio::test]

@@ -25,10 +25,10 @@ pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Res
     }
 
     untag(tags, digest).await?;
-    if let Some(View::Readable(view)) = &found {
-        if let Some(subject) = view.subject() {
-            referrers::forget(scope, &subject.digest, digest).await?;
-        }
+    if let Some(View::Readable(view)) = &found
+        && let Some(subject) = view.subject()
+    {
+        referrers::forget(scope, &subject.digest, digest).await?;
     }
     if found.is_some() {
         // Where distribution 2.1 linked it; otherwise it could still be found there.

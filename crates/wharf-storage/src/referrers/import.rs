@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use wharf_core::{PageRequest, Result};
+use wharf_core::{Error, ErrorKind, PageRequest, Result};
 use wharf_digest::Digest;
 use wharf_driver::PutMode;
 use wharf_manifest::Descriptor;
@@ -24,6 +24,9 @@ use crate::{
 
 /// Sees to it that every referrer has an entry. Returns those of `subject` that cannot get one
 /// because nothing may be written.
+///
+/// The import goes on when whoever asked for it has gone: a large repository would otherwise be
+/// begun again and again by clients that do not wait long enough.
 pub(super) async fn complete(
     scope: &Scope,
     subject: &Digest,
@@ -31,11 +34,17 @@ pub(super) async fn complete(
     if is_complete(scope).await? {
         return Ok(BTreeMap::new());
     }
-    let _one_at_a_time = scope.store.import.lock().await;
-    if is_complete(scope).await? {
-        return Ok(BTreeMap::new());
-    }
-    import(scope, subject).await
+    let (scope, subject) = (scope.clone(), *subject);
+    let import = tokio::spawn(async move {
+        let _one_at_a_time = scope.store.import.lock().await;
+        match is_complete(&scope).await? {
+            true => Ok(BTreeMap::new()),
+            false => import(&scope, &subject).await,
+        }
+    });
+    import.await.unwrap_or_else(|error| {
+        Err(Error::from(ErrorKind::Other("import of referrers".into())).because(error))
+    })
 }
 
 /// What a manifest refers to, and how it is listed there; `None` if it is no referrer, or cannot be

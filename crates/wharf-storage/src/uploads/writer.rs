@@ -31,7 +31,7 @@ pub(crate) struct Writer {
 /// Where the session is.
 enum Stage {
     /// Here.
-    Idle(Session),
+    Idle(Box<Session>),
     /// With the task that stores a batch.
     Storing(JoinHandle<Result<Session>>),
     /// Lost by a failure, or by a future that was dropped; it can be resumed.
@@ -50,7 +50,7 @@ impl Writer {
         session: Session,
     ) -> Self {
         let size = session.size();
-        let stage = Stage::Idle(session);
+        let stage = Stage::Idle(Box::new(session));
         Self { scope, id, started_at, size, gathered: Batch::default(), stage }
     }
 
@@ -62,10 +62,11 @@ impl Writer {
             let done = task.await;
             self.stage = Stage::Broken;
             let broken = || ErrorKind::Other(format!("blob upload {} broke off", self.id));
-            self.stage = Stage::Idle(done.map_err(|error| Error::from(broken()).because(error))??);
+            let session = done.map_err(|error| Error::from(broken()).because(error))??;
+            self.stage = Stage::Idle(Box::new(session));
         }
         match mem::replace(&mut self.stage, Stage::Broken) {
-            Stage::Idle(session) => Ok(session),
+            Stage::Idle(session) => Ok(*session),
             Stage::Ended => {
                 self.stage = Stage::Ended;
                 Err(ErrorKind::UploadUnknown(self.id.clone()).into())
@@ -140,7 +141,7 @@ impl BlobWriter for Writer {
         let mut session = self.flush().await?;
         session.save().await?;
         let size = session.size();
-        self.stage = Stage::Idle(session);
+        self.stage = Stage::Idle(Box::new(session));
         Ok(UploadStatus { id: self.id.clone(), size, started_at: self.started_at })
     }
 
@@ -149,7 +150,7 @@ impl BlobWriter for Writer {
         let actual = session.digest(digest.algorithm()).await?;
         if let Err(mismatch) = self.check(digest, actual) {
             // The client may have named the wrong digest of the right bytes.
-            self.stage = Stage::Idle(session);
+            self.stage = Stage::Idle(Box::new(session));
             return Err(mismatch);
         }
         // Published first and linked then: a crash in between leaves a blob that nobody links, and
@@ -159,7 +160,7 @@ impl BlobWriter for Writer {
         let descriptor = match self.link(digest).await {
             Ok(descriptor) => descriptor,
             Err(error) => {
-                self.stage = Stage::Idle(session);
+                self.stage = Stage::Idle(Box::new(session));
                 return Err(error);
             }
         };
@@ -167,7 +168,8 @@ impl BlobWriter for Writer {
         let upload = session.into_upload();
         if let Err(error) = discard(self.scope.driver(), &self.folder(), upload).await {
             // The blob is acknowledged all the same; purging will find the rest.
-            tracing::warn!(upload = %self.id, %error, "finished upload session stays behind");
+            let request = &*self.scope.context.request_id;
+            tracing::warn!(request, upload = %self.id, %error, "finished upload stays behind");
         }
         Ok(descriptor)
     }

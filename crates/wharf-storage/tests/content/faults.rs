@@ -14,16 +14,14 @@ use crate::support::*;
 /// A client that pushes one blob in two requests and remembers the session.
 struct Client {
     whole: Vec<u8>,
+    digest: Digest,
     session: Option<UploadId>,
 }
 
 impl Client {
     fn new() -> Self {
-        Self { whole: content(7, 2_200_000), session: None }
-    }
-
-    fn digest(&self) -> Digest {
-        Digest::sha256(&self.whole)
+        let whole = content(7, 1_300_000);
+        Self { digest: Digest::sha256(&whole), whole, session: None }
     }
 
     async fn push(&mut self, repository: &dyn Repository) -> Result<()> {
@@ -49,7 +47,7 @@ impl Client {
         let id = self.session.as_ref().expect("a session was begun");
         let mut writer = repository.blobs().resume(id).await?;
         self.send(&mut *writer, self.whole.len()).await?;
-        writer.commit(&self.digest()).await.map(drop)
+        writer.commit(&self.digest).await.map(drop)
     }
 
     async fn send(&self, writer: &mut dyn BlobWriter, until: usize) -> Result<()> {
@@ -68,7 +66,7 @@ fn faulty(place: &Place) -> (Arc<dyn Driver>, Arc<Faults>) {
 }
 
 async fn nothing_false(repository: &dyn Repository, client: &Client) -> bool {
-    match pull(repository, &client.digest()).await {
+    match pull(repository, &client.digest).await {
         Some(bytes) => {
             assert!(bytes == client.whole, "a wrong blob is served");
             true

@@ -169,10 +169,10 @@ async fn writer() -> Box<dyn BlobWriter> {
 async fn a_fast_client_waits_for_a_slow_disk() {
     let (meter, mut writer) = (Meter::default(), writer().await);
     let chunk = 256 << 10;
-    for _ in 0..200 {
+    for _ in 0..64 {
         writer.write(meter.buffer(chunk)).await.unwrap();
     }
-    writer.commit(&Digest::sha256(&vec![b'x'; 200 * chunk])).await.unwrap();
+    writer.commit(&Digest::sha256(&vec![b'x'; 64 * chunk])).await.unwrap();
     assert!(meter.most() <= (2 << 20) + 2 * chunk, "{} bytes held", meter.most());
     assert_eq!(meter.now.load(Ordering::SeqCst), 0);
 }
@@ -185,4 +185,15 @@ async fn a_byte_does_not_keep_its_buffer() {
     }
     writer.commit(&Digest::sha256(&[b'x'; 10_000])).await.unwrap();
     assert!(meter.most() <= 32 << 10, "{} bytes held", meter.most());
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_is_taken_once() {
+    let (meter, mut writer) = (Meter::default(), writer().await);
+    for _ in 0..16 {
+        let write = writer.write(meter.buffer(600 << 10));
+        let _ = tokio::time::timeout(Duration::from_micros(100), write).await;
+    }
+    assert_eq!(writer.size(), 16 * (600 << 10));
+    writer.commit(&Digest::sha256(&vec![b'x'; 16 * (600 << 10)])).await.unwrap();
 }

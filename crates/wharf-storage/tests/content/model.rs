@@ -32,7 +32,7 @@ struct Model {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let length = prop_oneof![Just(0), 1..100_usize, 60_000..70_000_usize, 900_000..1_200_000_usize];
+    let length = prop_oneof![Just(0), 1..100_usize, 60_000..70_000_usize, 500_000..1_200_000_usize];
     let step = prop_oneof![
         8 => length.prop_map(Step::Write),
         3 => Just(Step::Suspend),
@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn a_session_does_what_the_model_says(

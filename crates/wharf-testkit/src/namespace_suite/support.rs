@@ -1,6 +1,6 @@
 //! What the tests of registries have in common.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -132,10 +132,7 @@ pub(super) async fn push_image(repo: &Repo, seed: &str, tags: &[&str]) -> Manife
     manifest
 }
 
-pub(super) async fn fetch(
-    repo: &Repo,
-    reference: impl Into<TagOrDigest>,
-) -> Result<ManifestBytes> {
+pub(super) async fn fetch(repo: &Repo, reference: impl Into<TagOrDigest>) -> Result<ManifestBytes> {
     match repo.manifests().get(&reference.into(), GetOptions::default()).await? {
         Fetched::Manifest(manifest) => Ok(manifest),
         Fetched::NotModified(_) => panic!("the caller has nothing"),
@@ -208,14 +205,26 @@ where
     }
 }
 
-/// Reads a list in pages of every size, from every place in it and between: it has to hold
-/// `expected`, which is sorted here in byte order.
+/// Reads a list in pages of many sizes, from its start, from every entry, and from `between`: texts
+/// that could be entries and are not. It has to hold `expected` in byte order.
 pub(super) async fn assert_pages<T: ToString, F>(
-    expected: &[impl ToString],
+    expected: impl IntoIterator<Item = impl ToString>,
+    between: &[&str],
     list: impl Fn(PageRequest) -> F,
 ) where
     F: Future<Output = Result<Page<T>>>,
 {
-    let mut expected: Vec<_> = expected.iter().map(T::to_string_of).collect();
+    let mut expected: Vec<_> = expected.into_iter().map(|entry| entry.to_string()).collect();
     expected.sort();
+    let between = between.iter().map(|text| text.to_string());
+    let places: Vec<_> = expected.iter().cloned().chain(between).map(Some).chain([None]).collect();
+    for limit in [1, 2, 3, expected.len().max(1), expected.len() + 1, usize::MAX] {
+        for after in &places {
+            let follows = |entry: &&String| after.as_ref().is_none_or(|after| *entry > after);
+            let expected: Vec<_> = expected.iter().filter(follows).cloned().collect();
+            let found = walk(after.clone(), limit, &list).await;
+            let found: Vec<_> = found.iter().map(T::to_string).collect();
+            assert_eq!(found, expected, "after {after:?}, {limit} a page");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use wharf_digest::{Algorithm, Digest};
 use super::{
     Check, Registry, Response, Stop,
     check::ensure,
-    registry::{Blob, CONFIG, IMAGE, INDEX, LAYER, Manifest},
+    registry::{Blob, CONFIG, DOCKER, IMAGE, INDEX, LAYER, LIST, Manifest},
     scenarios,
 };
 
@@ -104,8 +104,6 @@ async fn unusual_indexes_are_stored_byte_for_byte(registry: Registry) -> Check {
 }
 
 async fn docker_manifests_are_stored_byte_for_byte(registry: Registry) -> Check {
-    const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    const LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     let repository = registry.repository("a");
@@ -250,7 +248,8 @@ async fn missing_content_is_stored_if_sparse(registry: Registry) -> Check {
         return Err(Stop::skip("incomplete manifests are refused"));
     }
     let repository = registry.repository("a");
-    for (manifest, _) in incomplete(&registry, &repository).await? {
+    let [(image, _), _, (index, _)] = incomplete(&registry, &repository).await?;
+    for manifest in [image, index] {
         stored(&registry, &repository, &manifest).await?;
     }
     Ok(())
@@ -271,6 +270,8 @@ async fn ambiguous_manifests_are_refused(registry: Registry) -> Check {
     let image = registry.image(&repository, "image").await?;
     registry.put(&repository, image.digest, &image).await?.status(&[201])?;
     let text = String::from_utf8_lossy(&image.bytes).into_owned();
+    // The image itself is there already; this one is not.
+    let spaced = format!("{text} ");
     let with = |keys: &str| Manifest::raw(IMAGE, text.replacen('{', &format!("{{{keys},"), 1));
     let child = image.descriptor();
     let index = Manifest::index(std::slice::from_ref(&child), json!({}));
@@ -288,11 +289,11 @@ async fn ambiguous_manifests_are_refused(registry: Registry) -> Check {
         with(r#""Layers":[]"#),
         with(&format!(r#""Manifests":[{child}]"#)),
         // Not what its Content-Type says.
-        Manifest::raw(INDEX, text.clone()),
+        Manifest::raw(INDEX, spaced.clone()),
         Manifest::raw(IMAGE, index_text.clone()),
         Manifest::raw(IMAGE, text.replace(IMAGE, INDEX)),
-        Manifest::raw("application/json", text.clone()),
-        Manifest::raw("application/vnd.docker.distribution.manifest.v2+json", text.clone()),
+        Manifest::raw("application/json", spaced.clone()),
+        Manifest::raw("application/vnd.docker.distribution.manifest.v2+json", spaced.clone()),
     ] {
         let what = String::from_utf8_lossy(&manifest.bytes[..60]).into_owned();
         let refused = refused(&registry, &repository, &manifest, INVALID).await;

@@ -37,6 +37,10 @@ pub(super) struct Manifest {
 pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an image index.
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// The media type of docker's image manifest.
+pub(super) const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// The media type of docker's manifest list.
+pub(super) const LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// The media type of an image's configuration.
 pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// The media type of a layer.
@@ -104,14 +108,23 @@ impl Registry {
         Request::new(self, method, address, path)
     }
 
-    /// Reads a path.
+    /// Reads a path, accepting what clients accept.
     pub(super) async fn get(&self, target: &str) -> Check<Response> {
-        self.request("GET", target).send().await
+        self.read("GET", target).send().await
     }
 
-    /// Reads a path's headers.
+    /// Reads a path's headers, accepting what clients accept.
     pub(super) async fn head(&self, target: &str) -> Check<Response> {
-        self.request("HEAD", target).send().await
+        self.read("HEAD", target).send().await
+    }
+
+    fn read(&self, method: &str, target: &str) -> Request {
+        let request = self.request(method, target);
+        if !target.contains("/manifests/") {
+            return request;
+        }
+        // Two lines, as the official suite sends them.
+        request.header("accept", INDEX).header("accept", format!("{IMAGE}, {DOCKER}, {LIST}"))
     }
 
     /// Deletes a path.

@@ -208,11 +208,16 @@ fn unchunk(mut rest: &[u8]) -> Check<(Bytes, &[u8])> {
         let size = std::str::from_utf8(&rest[..end]).ok();
         let size = size.and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
         let size = size.ok_or("a chunk without a size")?;
-        let chunk = rest[end + 2..].get(..size + 2).ok_or("a chunk without its end")?;
-        body.extend_from_slice(&chunk[..size]);
-        rest = &rest[end + 2 + size + 2..];
+        let tail = &rest[end + 2..];
+        let chunk = tail.get(..size).ok_or("a chunk without its end")?;
+        let tail = tail[size..].strip_prefix(b"\r\n").ok_or("a chunk without its end")?;
+        body.extend_from_slice(chunk);
+        rest = tail;
         if size == 0 {
             return Ok((body.into(), rest));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

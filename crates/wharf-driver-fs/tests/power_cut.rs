@@ -1,0 +1,290 @@
+//! Whatever was acknowledged is there after a power cut at any point, and nothing is there in half.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use wharf_driver::{Driver, ErrorKind, PutMode, StoragePath};
+use wharf_driver_fs::{
+    FsDriver, Options,
+    trace::{Step, Trace},
+};
+use wharf_testkit::{
+    driver_suite::{path, pattern},
+    power_cut::{Disk, Survival},
+};
+
+/// What happened to the paths that one scenario uses.
+#[derive(Clone, Default)]
+struct History {
+    content: BTreeMap<StoragePath, Vec<Change>>,
+    saved: BTreeMap<StoragePath, Vec<Change>>,
+}
+
+/// A change that began and was acknowledged at these lengths of the trace.
+#[derive(Clone)]
+struct Change {
+    began: usize,
+    acknowledged: usize,
+    value: Option<Bytes>,
+}
+
+/// A driver whose steps are recorded, and what it was made to do.
+struct Recorder {
+    driver: FsDriver,
+    trace: Trace,
+    history: History,
+    _root: tempfile::TempDir,
+}
+
+const SURVIVALS: [Survival; 7] = [
+    Survival::Nothing,
+    Survival::Names,
+    Survival::Everything,
+    Survival::Some(1),
+    Survival::Some(2),
+    Survival::Some(3),
+    Survival::Some(4),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_content_survives() {
+    let mut recorder = Recorder::new();
+    recorder.put("repositories/app/tags/1.0/link", "sha256:one", PutMode::Overwrite).await;
+    recorder.put("repositories/app/tags/1.0/link", "sha256:two, longer", PutMode::Overwrite).await;
+    recorder.put("repositories/app/tags/1.1/link", "sha256:one", PutMode::Create).await;
+    recorder.put("repositories/app/tags/1.1/link", "sha256:never", PutMode::Create).await;
+    recorder.delete("repositories/app/tags/1.0/link").await;
+    recorder.put("repositories/app/tags/1.0/link", "back", PutMode::Create).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_made_again_survives() {
+    let mut recorder = Recorder::new();
+    for round in ["one", "two"] {
+        recorder.put("top/repository/a", round, PutMode::Overwrite).await;
+        recorder.put("top/repository/b/c", round, PutMode::Create).await;
+        recorder.delete_below("top/repository").await;
+    }
+    recorder.put("top/repository/b/c", "three", PutMode::Create).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_survives() {
+    let mut recorder = Recorder::new();
+    recorder.upload("uploads/one", "blobs/aa/data", &[900, 1100, 500]).await;
+    // The same blob again, and one that is damaged.
+    recorder.upload("uploads/two", "blobs/aa/data", &[900, 1100, 500]).await;
+    recorder.put("blobs/bb/data", "cut of", PutMode::Overwrite).await;
+    recorder.upload("uploads/three", "blobs/bb/data", &[700]).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_goes_on_after_its_publication_survives() {
+    let mut recorder = Recorder::new();
+    let (session, blob) = (path("uploads/one"), path("blobs/aa/data"));
+    let mut upload = recorder.driver.begin_upload(&session, None).await.expect("it begins");
+    let mut bytes = Vec::new();
+    for (round, target) in [blob, path("blobs/bb/data")].iter().enumerate() {
+        let piece = pattern(round as u64, 2000);
+        bytes.extend_from_slice(&piece);
+        upload.append(vec![piece]).await.expect("it is appended");
+        recorder.save(&mut *upload, &session, &bytes).await;
+        recorder.publish(&mut *upload, target, &bytes).await;
+        drop(upload);
+        upload = recorder.driver.resume_upload(&session).await.expect("it is taken up");
+    }
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+/// The test itself is tested: each kind of sync is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_sync_is_noticed() {
+    let mut recorder = Recorder::new();
+    recorder.upload("uploads/one", "blobs/aa/data", &[900, 1100]).await;
+    recorder.put("tags/1.0/link", "sha256:one", PutMode::Create).await;
+    let steps = recorder.trace.steps();
+    let (root, parent) = (StoragePath::root(), path("tags"));
+    let forgotten: [&dyn Fn(&Step) -> bool; 4] = [
+        &|step| matches!(step, Step::SyncFile(_)),
+        &|step| matches!(step, Step::SyncFolder(_)),
+        &|step| matches!(step, Step::SyncFolder(folder) if *folder == root),
+        &|step| matches!(step, Step::SyncFolder(folder) if *folder == parent),
+    ];
+    for (case, forgotten) in forgotten.iter().enumerate() {
+        let noticed = recorder.history.check(&steps, |step| !forgotten(step)).await;
+        noticed.expect_err(&format!("case {case} loses what was acknowledged"));
+    }
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("there is room for temporary folders");
+        let trace = Trace::new();
+        let options = Options { trace: Some(trace.clone()), ..Options::default() };
+        let driver = FsDriver::new(root.path(), options).expect("it can be opened");
+        Self { driver, trace, history: History::default(), _root: root }
+    }
+
+    async fn put(&mut self, at: &str, content: &'static str, mode: PutMode) {
+        let (at, began) = (path(at), self.trace.len());
+        let kept = self.driver.get(&at, 1000).await.ok().filter(|_| mode == PutMode::Create);
+        self.driver.put(&at, content.into(), mode).await.expect("it is stored");
+        self.changed(at, began, Some(kept.unwrap_or(content.into())));
+    }
+
+    async fn delete(&mut self, at: &str) {
+        let (at, began) = (path(at), self.trace.len());
+        self.driver.delete(&at).await.expect("it is there");
+        self.changed(at, began, None);
+    }
+
+    async fn delete_below(&mut self, folder: &str) {
+        let began = self.trace.len();
+        assert!(self.driver.delete_below(&path(folder)).await.expect("it goes"));
+        let prefix = format!("{folder}/");
+        let below: Vec<_> = self.history.content.keys().cloned().collect();
+        for at in below.into_iter().filter(|at| at.as_str().starts_with(&prefix)) {
+            self.changed(at, began, None);
+        }
+    }
+
+    /// An upload that is cut off after each save, and resumed.
+    async fn upload(&mut self, session: &str, target: &str, sizes: &[usize]) {
+        let session = path(session);
+        let mut upload = self.driver.begin_upload(&session, None).await.expect("it begins");
+        let mut bytes = Vec::new();
+        for (seed, size) in sizes.iter().enumerate() {
+            let piece = pattern(seed as u64, *size);
+            bytes.extend_from_slice(&piece);
+            upload.append(vec![piece]).await.expect("it is appended");
+            self.save(&mut *upload, &session, &bytes).await;
+            upload.append(vec![pattern(99, 300)]).await.expect("it is appended");
+            drop(upload);
+            upload = self.driver.resume_upload(&session).await.expect("it is taken up");
+        }
+        self.publish(&mut *upload, &path(target), &bytes).await;
+    }
+
+    async fn save(
+        &mut self,
+        upload: &mut dyn wharf_driver::Upload,
+        at: &StoragePath,
+        bytes: &[u8],
+    ) {
+        let began = self.trace.len();
+        upload.save("state".into()).await.expect("it is saved");
+        let change = Change::new(began, self.trace.len(), Some(bytes.to_vec().into()));
+        self.history.saved.entry(at.clone()).or_default().push(change);
+    }
+
+    async fn publish(
+        &mut self,
+        upload: &mut dyn wharf_driver::Upload,
+        target: &StoragePath,
+        bytes: &[u8],
+    ) {
+        let began = self.trace.len();
+        upload.publish(target).await.expect("it is published");
+        self.changed(target.clone(), began, Some(bytes.to_vec().into()));
+    }
+
+    fn changed(&mut self, at: StoragePath, began: usize, value: Option<Bytes>) {
+        let change = Change::new(began, self.trace.len(), value);
+        self.history.content.entry(at).or_default().push(change);
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.history.check(&self.trace.steps(), |_| true).await
+    }
+}
+
+// === impl History ===
+
+impl History {
+    /// Cuts the power after every step, in every way.
+    async fn check(&self, steps: &[Step], done: impl Fn(&Step) -> bool) -> Result<(), String> {
+        let mut disk = Disk::new();
+        for point in 0..=steps.len() {
+            for survival in SURVIVALS {
+                let root = tempfile::tempdir().expect("there is room for temporary folders");
+                disk.leave(root.path(), survival).expect("it can be written down");
+                self.check_root(root.path(), point).await.map_err(|problem| {
+                    let last = point.checked_sub(1).map(|last| &steps[last]);
+                    format!("{problem} ({survival:?} after step {point}, {last:?})")
+                })?;
+            }
+            steps.get(point).filter(|step| done(step)).iter().for_each(|step| disk.apply(step));
+        }
+        Ok(())
+    }
+
+    async fn check_root(&self, root: &Path, point: usize) -> Result<(), String> {
+        let driver = FsDriver::new(root, Options::default()).map_err(|error| error.to_string())?;
+        let driver: Arc<dyn Driver> = Arc::new(driver);
+        for (at, changes) in &self.content {
+            let found = match driver.get(at, 1 << 20).await {
+                Ok(bytes) => Some(bytes),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => return Err(error.to_string()),
+            };
+            expected(at, changes, point, found.as_ref())?;
+        }
+        for (session, changes) in &self.saved {
+            check_session(&*driver, session, changes, point).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn check_session(
+    driver: &dyn Driver,
+    session: &StoragePath,
+    changes: &[Change],
+    point: usize,
+) -> Result<(), String> {
+    let checkpoint = driver.upload_checkpoint(session).await.map_err(|error| error.to_string())?;
+    let found = match driver.resume_upload(session).await {
+        Ok(mut upload) => {
+            let content = upload.read_back().await.map_err(|error| error.to_string())?;
+            Some(content.collect(1 << 20).await.map_err(|error| error.to_string())?)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error.to_string()),
+    };
+    if found.as_ref().map_or(0, Bytes::len) as u64 != checkpoint.length {
+        return Err(format!("{session}: taken up elsewhere than at its checkpoint"));
+    }
+    // Bytes without a checkpoint leave an empty session, which is as good as none.
+    expected(session, changes, point, found.filter(|bytes| !bytes.is_empty()).as_ref())
+}
+
+/// The last acknowledged value, or one that was on its way.
+fn expected(
+    at: &StoragePath,
+    changes: &[Change],
+    point: usize,
+    found: Option<&Bytes>,
+) -> Result<(), String> {
+    let settled = changes.iter().rfind(|change| change.acknowledged <= point);
+    let under_way = changes.iter().filter(|change| change.began < point);
+    let mut allowed =
+        under_way.filter(|change| change.acknowledged > point).map(|change| &change.value);
+    let settled = settled.and_then(|change| change.value.as_ref());
+    match found == settled || allowed.any(|value| value.as_ref() == found) {
+        true => Ok(()),
+        false => Err(format!("{at}: found {:?} bytes", found.map(Bytes::len))),
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    fn new(began: usize, acknowledged: usize, value: Option<Bytes>) -> Self {
+        Self { began, acknowledged, value }
+    }
+}

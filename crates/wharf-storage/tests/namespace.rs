@@ -1,0 +1,20 @@
+//! The contract of every registry, over the reference driver and over a directory.
+
+use std::sync::Arc;
+
+use wharf_driver::{Driver, MemoryDriver};
+use wharf_driver_fs::FsDriver;
+use wharf_storage::{Options, StorageNamespace};
+
+fn over(driver: impl Driver) -> Arc<StorageNamespace> {
+    let options = Options { delete: true, ..Options::default() };
+    Arc::new(StorageNamespace::new(Arc::new(driver), options))
+}
+
+wharf_testkit::namespace_suite!(memory, new: async { over(MemoryDriver::new()) });
+
+wharf_testkit::namespace_suite!(filesystem, new: async {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let driver = FsDriver::new(folder.path(), Default::default()).expect("a folder that can be used");
+    (over(driver), folder)
+});
