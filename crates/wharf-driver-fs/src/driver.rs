@@ -22,6 +22,7 @@ use crate::{
     fault::{At, is_absent},
     listing::Listings,
     place::{HIDDEN, Tree},
+    running::Running,
     session::{Session, last_checkpoint},
     trace::Trace,
     upload::FsUpload,
@@ -65,6 +66,7 @@ impl FsDriver {
             disk: Disk::open(root.as_ref(), options.trace, options.plain)?,
             durable: DurableFolders::new(options.durable_folders),
             listings: Listings::new(options.listed_names),
+            running: Running::default(),
         };
         tree.clean(options.leftover_age);
         Ok(Self { tree: Arc::new(tree), read_at_once: options.read_at_once })
@@ -79,7 +81,19 @@ impl FsDriver {
             return Err(Error::new(ErrorKind::InvalidPath, path));
         }
         let (tree, own) = (Arc::clone(&self.tree), path.clone());
-        blocking(path, move || act(&tree, &own)).await
+        blocking(path, move || act(&tree, &own)).await?
+    }
+
+    async fn take(
+        &self,
+        session: &StoragePath,
+        act: fn(&Arc<Tree>, &StoragePath) -> Result<Session>,
+    ) -> Result<Box<dyn Upload>> {
+        let taken = self.run(session, move |tree, session| {
+            let _ = &tree.running;
+            act(tree, session)
+        });
+        Ok(Box::new(FsUpload::new(&self.tree, session, taken.await?)))
     }
 }
 
@@ -105,7 +119,7 @@ impl Driver for FsDriver {
             if metadata.size > limit {
                 return Err(Error::new(ErrorKind::TooLarge { limit }, path));
             }
-            let mut content = Vec::new();
+            let mut content = Vec::with_capacity(metadata.size as usize);
             file.take(limit).read_to_end(&mut content).at(path)?;
             Ok(content.into())
         })
@@ -184,13 +198,11 @@ impl Driver for FsDriver {
         session: &StoragePath,
         _size_hint: Option<u64>,
     ) -> Result<Box<dyn Upload>> {
-        let begun = self.run(session, Session::begin).await?;
-        Ok(Box::new(FsUpload::new(session, begun)))
+        self.take(session, Session::begin).await
     }
 
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
-        let resumed = self.run(session, Session::resume).await?;
-        Ok(Box::new(FsUpload::new(session, resumed)))
+        self.take(session, Session::resume).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
@@ -216,10 +228,10 @@ impl Default for Options {
 /// Runs what may block where it may.
 pub(crate) async fn blocking<T: Send + 'static>(
     path: &StoragePath,
-    act: impl FnOnce() -> Result<T> + Send + 'static,
+    act: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     match tokio::task::spawn_blocking(act).await {
-        Ok(done) => done,
+        Ok(done) => Ok(done),
         Err(error) => Err(Error::new(ErrorKind::Other, path).because(error)),
     }
 }

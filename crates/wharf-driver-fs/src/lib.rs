@@ -35,6 +35,7 @@ mod fault;
 mod listing;
 mod place;
 mod remove;
+mod running;
 mod session;
 pub mod trace;
 mod upload;

@@ -11,6 +11,7 @@ use crate::{
     durable::{DurableFolders, Identity},
     fault::{cannot_link, is_absent, is_taken},
     listing::Listings,
+    running::Running,
 };
 
 /// A root with what is remembered of it.
@@ -19,6 +20,7 @@ pub(crate) struct Tree {
     pub(crate) disk: Disk,
     pub(crate) durable: DurableFolders,
     pub(crate) listings: Listings,
+    pub(crate) running: Running,
 }
 
 /// The folder below the root that is ours, and that nobody else sees.

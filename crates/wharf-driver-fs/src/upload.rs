@@ -1,16 +1,25 @@
 //! Upload sessions for async callers.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 use wharf_content::Content;
 use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
 
-use crate::{driver::blocking, place::HIDDEN, session::Session};
+use crate::{
+    driver::blocking,
+    place::{HIDDEN, Tree},
+    session::Session,
+};
 
 /// Hands its session to a blocking thread for each operation. A caller who gives up in the middle
-/// loses it: the thread finishes, and the session can be taken up again.
+/// loses it: the thread finishes, and the session can be taken up again, for which the next writer
+/// waits.
 #[derive(Debug)]
 pub(crate) struct FsUpload {
+    tree: Arc<Tree>,
     folder: StoragePath,
     session: Option<Session>,
     size: u64,
@@ -20,9 +29,10 @@ pub(crate) struct FsUpload {
 // === impl FsUpload ===
 
 impl FsUpload {
-    pub(crate) fn new(folder: &StoragePath, session: Session) -> Self {
+    pub(crate) fn new(tree: &Arc<Tree>, folder: &StoragePath, session: Session) -> Self {
         let (size, checkpoint) = (session.size(), session.checkpoint().clone());
-        Self { folder: folder.clone(), session: Some(session), size, checkpoint }
+        let (tree, folder) = (Arc::clone(tree), folder.clone());
+        Self { tree, folder, session: Some(session), size, checkpoint }
     }
 
     async fn run<T: Send + 'static>(
@@ -33,11 +43,18 @@ impl FsUpload {
             let error = Error::new(ErrorKind::Other, &self.folder);
             return Err(error.because("an operation was given up in the middle"));
         };
-        let (session, done) = blocking(&self.folder, move || {
+        let operation = self.tree.running.start(&self.folder);
+        let (give, take) = oneshot::channel();
+        blocking(&self.folder, move || {
             let done = act(&mut session);
-            Ok((session, done))
+            // Nobody may be there to take the session back; then it ends before the operation does.
+            drop(give.send((session, done)));
+            drop(operation);
         })
         .await?;
+        let (session, done) = take
+            .await
+            .map_err(|error| Error::new(ErrorKind::Other, &self.folder).because(error))?;
         self.size = session.size();
         self.checkpoint = session.checkpoint().clone();
         self.session = Some(session);

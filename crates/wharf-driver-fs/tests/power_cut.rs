@@ -99,6 +99,26 @@ async fn a_session_that_goes_on_after_its_publication_survives() {
     recorder.check().await.expect("everything acknowledged is there");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_begins_anew_survives() {
+    let mut recorder = Recorder::new();
+    for _ in 0..2 {
+        recorder.begin_anew("uploads/one").await;
+        recorder.upload("uploads/one", "blobs/aa/data", &[400, 200]).await;
+    }
+    recorder.begin_anew("uploads/one").await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_survives_without_links_too() {
+    let mut recorder = Recorder::with(Options { plain: true, ..Options::default() });
+    recorder.put("blobs/aa/data", "cut of", PutMode::Create).await;
+    recorder.upload("uploads/one", "blobs/aa/data", &[400]).await;
+    recorder.upload("uploads/two", "blobs/bb/data", &[400]).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
 /// The test itself is tested: each kind of sync is needed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_sync_is_noticed() {
@@ -123,9 +143,13 @@ async fn a_missing_sync_is_noticed() {
 
 impl Recorder {
     fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    fn with(options: Options) -> Self {
         let root = tempfile::tempdir().expect("there is room for temporary folders");
         let trace = Trace::new();
-        let options = Options { trace: Some(trace.clone()), ..Options::default() };
+        let options = Options { trace: Some(trace.clone()), ..options };
         let driver = FsDriver::new(root.path(), options).expect("it can be opened");
         Self { driver, trace, history: History::default(), _root: root }
     }
@@ -151,6 +175,13 @@ impl Recorder {
         for at in below.into_iter().filter(|at| at.as_str().starts_with(&prefix)) {
             self.changed(at, began, None);
         }
+    }
+
+    async fn begin_anew(&mut self, session: &str) {
+        let (session, began) = (path(session), self.trace.len());
+        drop(self.driver.begin_upload(&session, None).await.expect("it begins"));
+        let change = Change::new(began, self.trace.len(), None);
+        self.history.saved.entry(session).or_default().push(change);
     }
 
     /// An upload that is cut off after each save, and resumed.

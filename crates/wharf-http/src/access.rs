@@ -53,7 +53,8 @@ impl Record {
                 referer: text(&parts.headers, &header::REFERER),
                 user_agent: text(&parts.headers, &header::USER_AGENT),
                 subject: None,
-                status: 0,
+                // Until there is an answer, this is a client that did not wait for it.
+                status: 499,
                 bytes: 0,
             })
         })

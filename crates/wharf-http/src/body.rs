@@ -143,6 +143,16 @@ impl Payload {
         }
     }
 
+    /// Whether it waits for its source, not for the client to take what there is.
+    pub(crate) fn is_starved(&self) -> bool {
+        match self {
+            Self::Empty | Self::Bytes(_) => false,
+            Self::File(reader) => reader.is_reading(),
+            Self::Stream(stream) => stream.window.has_room(),
+            Self::Parts(parts) => parts.front().is_some_and(Self::is_starved),
+        }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match self {
             Self::Empty => Poll::Ready(None),

@@ -9,6 +9,10 @@ use std::{
     io,
     mem::MaybeUninit,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -19,10 +23,15 @@ use tokio::time::{Sleep, sleep};
 /// A connection with time-outs.
 pub(crate) struct Connection<T> {
     inner: T,
+    written: Written,
     write_stall: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Closing,
 }
+
+/// How many bytes went out over a connection.
+#[derive(Clone, Default)]
+pub(crate) struct Written(Arc<AtomicU64>);
 
 /// How far the end of a connection has come.
 enum Closing {
@@ -39,7 +48,18 @@ const LINGER_BYTES: usize = 4 << 20;
 
 impl<T> Connection<T> {
     pub(crate) fn new(inner: T, write_stall: Duration) -> Self {
-        Self { inner, write_stall, stalled: None, closing: Closing::No }
+        Self {
+            inner,
+            written: Written::default(),
+            write_stall,
+            stalled: None,
+            closing: Closing::No,
+        }
+    }
+
+    /// Counts the bytes that go out.
+    pub(crate) fn written(&self) -> Written {
+        self.written.clone()
     }
 }
 
@@ -51,9 +71,10 @@ impl<T: Write + Unpin> Connection<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let written = write(Pin::new(&mut self.inner), cx);
-        if written.is_ready() {
+        if let Poll::Ready(written) = written {
             self.stalled = None;
-            return written;
+            self.written.add(*written.as_ref().unwrap_or(&0));
+            return Poll::Ready(written);
         }
         let stall = self.write_stall;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
@@ -111,6 +132,18 @@ impl<T: Read + Write + Unpin> Write for Connection<T> {
             this.closing = Closing::Done;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

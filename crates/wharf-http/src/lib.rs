@@ -38,6 +38,7 @@ mod page;
 mod region;
 mod running;
 mod serve;
+mod session;
 mod state;
 mod window;
 

@@ -112,6 +112,11 @@ impl RegionReader {
         self.len() == 0
     }
 
+    /// Whether a piece is on its way from the file.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading.is_some()
+    }
+
     /// The next piece, `None` at the end.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.reading.is_none() && !self.rest.is_empty() {

@@ -93,6 +93,24 @@ async fn a_client_that_takes_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn an_http2_client_that_makes_no_room_is_cut() {
+    let options = timeouts(Timeouts { write_stall: SHORT, ..PATIENT });
+    let (server, _folder) = over_files(options).await;
+    let digest = server.push_blob("app", &noise(3 << 20)).await;
+    let stream = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1000);
+    let (mut client, connection): (Sender, _) = builder.handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let uri = format!("http://{}/v2/app/blobs/{digest}", server.address);
+    let response = client.send_request(request("GET", &uri, empty())).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let ended = tokio::time::timeout(LONG / 30, connection).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    assert!(response.into_body().collect().await.is_err());
+}
+
+#[tokio::test]
 async fn large_files_arrive_whole_over_both_protocols() {
     let (server, _folder) = over_files(options()).await;
     let content = noise((3 << 20) + 1234);

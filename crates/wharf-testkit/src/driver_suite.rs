@@ -156,6 +156,7 @@ macro_rules! driver_suite {
                 one_of_many_creates, many_writers_leave_one_whole, many_publish_one_target,
                 many_sessions_at_once, readers_never_see_half, folders_come_and_go,
                 one_of_many_takes_up_a_session,
+                a_writer_that_is_given_up_lets_the_next_one_in,
             );
         }
     };

@@ -3,7 +3,20 @@
 //! A [`wharf_driver_fs::trace::Trace`] records what a filesystem driver does. A [`Disk`] replays any
 //! first part of it, remembers of every file and folder what was synced, and leaves in a folder what
 //! a real disk could have kept at that point: synced content and names always, the rest as
-//! [`Survival`] says.
+//! [`Survival`] says. The driver's root has to be empty when the trace begins.
+//!
+//! ```ignore
+//! let trace = Trace::new();
+//! let options = Options { trace: Some(trace.clone()), ..Options::default() };
+//! let driver = FsDriver::new(root, options)?;
+//! // ... use it, and note `trace.len()` at every acknowledgement ...
+//! let mut disk = Disk::new();
+//! for step in trace.steps() {
+//!     disk.apply(&step);
+//!     disk.leave(new_empty_folder, Survival::Nothing)?;
+//!     // ... look for what was acknowledged up to here ...
+//! }
+//! ```
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -84,8 +97,10 @@ impl Disk {
             Step::Cut(id, length) => self.edit(*id, Edit::Cut(*length as usize)),
             Step::SyncFile(id) => self.nodes[self.open[id]].sync(),
             Step::SyncPath(path) | Step::SyncFolder(path) => {
-                let node = self.node(path);
-                self.nodes[node].sync();
+                // A folder that somebody moved away meanwhile may have been synced by its old name.
+                if let Some(node) = self.find(path) {
+                    self.nodes[node].sync();
+                }
             }
             Step::Rename(from, to) => {
                 let node = self.node(from);
@@ -145,9 +160,13 @@ impl Disk {
     }
 
     fn node(&self, path: &StoragePath) -> usize {
-        path.components().fold(ROOT, |node, name| match &self.nodes[node] {
-            Node::Folder { live, .. } => *live.get(name).expect("every step follows"),
-            Node::File { .. } => panic!("{path} leads through a file"),
+        self.find(path).unwrap_or_else(|| panic!("{path:?} is not there"))
+    }
+
+    fn find(&self, path: &StoragePath) -> Option<usize> {
+        path.components().try_fold(ROOT, |node, name| match &self.nodes[node] {
+            Node::Folder { live, .. } => live.get(name).copied(),
+            Node::File { .. } => None,
         })
     }
 

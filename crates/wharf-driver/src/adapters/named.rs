@@ -13,7 +13,9 @@ use crate::{
 };
 
 /// Puts the driver's name into every error, and every operation into a span at debug level.
-/// The outermost of the adapters.
+///
+/// Adapters stand in this order, from the outside in: [`Named`], [`Checked`](crate::Checked),
+/// [`Limited`](crate::Limited), [`Prefixed`](crate::Prefixed), the driver.
 #[derive(Clone, Debug)]
 pub struct Named {
     inner: Arc<dyn Driver>,

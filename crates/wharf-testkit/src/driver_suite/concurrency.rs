@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome};
 
-use super::{Subject, append, begin, kind, names, path, pattern, put, whole};
+use super::{Subject, append, begin, kind, names, path, pattern, put, resume, whole};
 
 /// Exactly one is told that it was it, and its bytes are there.
 pub async fn one_of_many_creates(subject: Arc<Subject>) {
@@ -141,6 +142,26 @@ pub async fn one_of_many_takes_up_a_session(subject: Arc<Subject>) {
     let (held, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(Result::is_ok);
     assert_eq!(held.len(), 1);
     assert!(refused.into_iter().all(|done| kind(done.map(drop)) == Some(ErrorKind::Busy)));
+}
+
+/// At once, though an operation was given up in the middle, as when a connection breaks.
+pub async fn a_writer_that_is_given_up_lets_the_next_one_in(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let session = path("uploads/one");
+    let mut upload = begin(&*driver, &session).await;
+    append(&mut upload, &pattern(0, 1000)).await;
+    upload.save("state".into()).await.expect("it is saved");
+    for round in 0..20 {
+        let pieces = vec![pattern(round, 1 << 20); 8];
+        // Polled once, which sets it going, and dropped.
+        drop(upload.append(pieces).now_or_never());
+        drop(upload);
+        upload = resume(&*driver, &session).await;
+        assert_eq!(upload.size(), 1000, "round {round}");
+    }
+    append(&mut upload, &pattern(1, 1000)).await;
+    upload.publish(&path("blob")).await.expect("it is published");
+    assert_eq!(whole(&*driver, &path("blob")).await, [pattern(0, 1000), pattern(1, 1000)].concat());
 }
 
 /// Runs a task for each number, half of them over another driver, and gathers what they say.

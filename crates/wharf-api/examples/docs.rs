@@ -1,5 +1,0 @@
-//! Prints `docs/api.md`.
-
-fn main() {
-    print!("{}", wharf_api::docs());
-}
