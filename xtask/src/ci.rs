@@ -13,6 +13,12 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 /// The clients that run in every CI; --full takes all of them.
 const CLIENTS: &str = "skopeo,docker,crane,oras";
 
+/// How often the long crash test kills the server.
+const KILLS: &str = "200";
+
+/// The original, at the version that the project is compared with.
+const DISTRIBUTION: &str = "github.com/distribution/distribution/v3/cmd/registry@v3.1.1";
+
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u64 = 30;
 
@@ -20,7 +26,8 @@ const FUZZ_SECONDS: u64 = 30;
 ///
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate checked and tested by
 /// itself), deps, deny, conformance (both drivers), e2e (four clients). With --full also the long
-/// ones: e2e-all (every client that is there), crash, fuzz.
+/// ones: e2e-all (every client that is there), crash (200 kills), compat (stores exchanged with
+/// distribution), fuzz.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Add the long steps
@@ -56,6 +63,7 @@ const STEPS: &[Step] = &[
     Step { name: "e2e", long: false, run: e2e_required },
     Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
     Step { name: "crash", long: true, run: crash },
+    Step { name: "compat", long: true, run: compat },
     Step { name: "fuzz", long: true, run: fuzz },
 ];
 
@@ -158,8 +166,22 @@ fn e2e_required() -> Outcome {
 /// The long form of the crash test: a server is killed at random moments, again and again.
 fn crash() -> Outcome {
     let mut crash = cargo();
-    crash.args(["test", "--package", "wharf", "--test", "crash", "--", "--include-ignored"]);
+    crash.args(["test", "--package", "wharf", "--test", "crash"]).env("WHARF_CRASH_KILLS", KILLS);
     process::show(&mut crash, LIMIT)
+}
+
+/// Stores are exchanged with distribution, as it is and as Debian has it.
+fn compat() -> Outcome {
+    let bin = Workspace::load()?.target("e2e/bin")?;
+    if !bin.join("registry").is_file() {
+        let mut go = Command::new("go");
+        process::output(go.args(["install", DISTRIBUTION]).env("GOBIN", &bin), LIMIT)?;
+    }
+    let peers = [Some(bin.join("registry")), process::find("docker-registry")];
+    let peers = std::env::join_paths(peers.into_iter().flatten())?;
+    let mut compat = cargo();
+    compat.args(["test", "--package", "wharf", "--test", "compat"]).env("WHARF_PEERS", peers);
+    process::show(&mut compat, LIMIT)
 }
 
 /// A short run of every fuzz target, where a nightly toolchain and cargo-fuzz are there.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::server::{self, Binary, Driver, Settings};
+use crate::server::{self, Binary, Driver, Mode, Settings};
 use crate::workspace::Workspace;
 
 mod scenarios;
@@ -108,21 +108,21 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether sparse manifests are taken: both, if that is ours to say.
-    fn sparseness(&self) -> &'static [bool] {
+    /// The modes that the scenarios run in: all, if that is ours to say.
+    fn modes(&self) -> &'static [Mode] {
         match self {
-            Subject::Running(_) => &[false],
-            Subject::Ours { .. } => &[false, true],
+            Subject::Running(_) => &[Mode::DEFAULT],
+            Subject::Ours { .. } => &[Mode::DEFAULT, Mode::SPARSE, Mode::NO_DELETES],
         }
     }
 
     /// Calls `examine` with the address of a registry; ours is there as long as the call.
-    fn with<T>(&self, sparse: bool, examine: impl FnOnce(SocketAddr) -> Outcome<T>) -> Outcome<T> {
+    fn with<T>(&self, mode: Mode, examine: impl FnOnce(SocketAddr) -> Outcome<T>) -> Outcome<T> {
         match self {
             Subject::Running(address) => examine(*address),
             Subject::Ours { binary, driver } => {
                 let folder = tempfile::tempdir()?;
-                let server = Settings { driver: *driver, sparse }.start(binary, folder.path())?;
+                let server = Settings { driver: *driver, mode }.start(binary, folder.path())?;
                 examine(server.address())
             }
         }
@@ -133,8 +133,8 @@ impl Subject<'_> {
 
 impl Findings {
     fn examine(&mut self, args: &Args, suite: Option<&Suite>, subject: &Subject<'_>) -> Outcome {
-        for sparse in subject.sparseness().iter().filter(|_| !args.no_scenarios) {
-            self.scenarios(*sparse, subject)?;
+        for mode in subject.modes().iter().filter(|_| !args.no_scenarios) {
+            self.scenarios(*mode, subject)?;
         }
         for run in Run::ALL.into_iter().filter(|_| suite.is_some()) {
             self.official(suite.expect("no runs without a suite"), run, subject)?;
@@ -142,26 +142,26 @@ impl Findings {
         Ok(())
     }
 
-    fn scenarios(&mut self, sparse: bool, subject: &Subject<'_>) -> Outcome {
-        let name = if sparse { "scenarios-sparse" } else { "scenarios" };
-        let report = self.folder.join(subject.name()).join(format!("{name}.xml"));
-        println!("{}: {name}", subject.name());
-        let run = |address| scenarios::run(address, sparse, &report);
-        let failed = subject.with(sparse, run)?;
-        self.record(&format!("{}: {name}", subject.name()), failed);
+    fn scenarios(&mut self, mode: Mode, subject: &Subject<'_>) -> Outcome {
+        let name = format!("{}: scenarios{}", subject.name(), mode.suffix());
+        println!("{name}");
+        let report = format!("scenarios{}.xml", mode.suffix());
+        let report = self.folder.join(subject.name()).join(report);
+        let failed = subject.with(mode, |address| scenarios::run(address, mode, &report))?;
+        self.record(&name, failed);
         Ok(())
     }
 
     fn official(&mut self, suite: &Suite, run: Run, subject: &Subject<'_>) -> Outcome {
         let name = format!("{}: official {}", subject.name(), run.name());
         let folder = self.folder.join(subject.name()).join(run.name());
-        let card = subject.with(run.sparse, |address| suite.run(run, address, &folder))?;
+        let card = subject.with(run.mode, |address| suite.run(run, address, &folder))?;
         println!("{name}: {}", card.summary());
-        if card.bad(run.sparse) > 0 {
-            print!("{}", card.explain(run.sparse));
+        if card.bad(run.mode.sparse) > 0 {
+            print!("{}", card.explain(run.mode.sparse));
             println!("  report: {}", folder.join("report.html").display());
         }
-        self.record(&name, card.bad(run.sparse));
+        self.record(&name, card.bad(run.mode.sparse));
         Ok(())
     }
 

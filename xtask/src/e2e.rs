@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wharf_testkit::process::Server;
 
 use crate::Outcome;
-use crate::server::{self, Binary, Driver, Settings};
+use crate::server::{self, Binary, Driver, Mode, Settings};
 use crate::workspace::Workspace;
 
 mod clients;
@@ -149,7 +149,7 @@ impl Registry {
     fn restart(&mut self) -> Outcome {
         if let Registry::Ours { binary, folder, server } = self {
             server.take().map(Server::kill).transpose()?;
-            let settings = Settings { driver: Driver::Fs, sparse: false };
+            let settings = Settings { driver: Driver::Fs, mode: Mode::DEFAULT };
             *server = Some(settings.start(binary, folder.path())?);
         }
         Ok(())

@@ -35,8 +35,16 @@ pub(crate) enum Driver {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) driver: Driver,
+    pub(crate) mode: Mode,
+}
+
+/// What the tests have to know of a registry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mode {
     /// Whether manifests may name content that is not there.
     pub(crate) sparse: bool,
+    /// Whether content can be deleted.
+    pub(crate) deletes: bool,
 }
 
 // === impl Binary ===
@@ -78,6 +86,24 @@ impl Driver {
     }
 }
 
+// === impl Mode ===
+
+impl Mode {
+    /// As without a configuration file.
+    pub(crate) const DEFAULT: Mode = Mode { sparse: false, deletes: true };
+    pub(crate) const SPARSE: Mode = Mode { sparse: true, deletes: true };
+    pub(crate) const NO_DELETES: Mode = Mode { sparse: false, deletes: false };
+
+    /// What is added to the name of a report.
+    pub(crate) fn suffix(self) -> &'static str {
+        match (self.sparse, self.deletes) {
+            (false, true) => "",
+            (true, _) => "-sparse",
+            (false, false) => "-no-deletes",
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {
@@ -94,13 +120,14 @@ impl Settings {
             Driver::Fs => format!("filesystem: {{rootdirectory: {}}}", data.display()),
             Driver::Memory => "inmemory: {}".to_owned(),
         };
-        let validation = match self.sparse {
+        let validation = match self.mode.sparse {
             true => "validation: {manifests: {sparse: true, indexes: {platforms: none}}}\n",
             false => "",
         };
         format!(
-            "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: true}}\n\
-             http: {{addr: \"127.0.0.1:0\"}}\n{validation}"
+            "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: {deletes}}}\n\
+             http: {{addr: \"127.0.0.1:0\"}}\n{validation}",
+            deletes = self.mode.deletes
         )
     }
 }
@@ -120,9 +147,11 @@ mod tests {
 
     #[test]
     fn the_configuration_says_what_the_settings_say() {
-        let plain = Settings { driver: Driver::Memory, sparse: false }.yaml(Path::new("/x"));
+        let yaml = |driver, mode| Settings { driver, mode }.yaml(Path::new("/x"));
+        let plain = yaml(Driver::Memory, Mode::DEFAULT);
         assert!(plain.contains("inmemory: {}") && !plain.contains("validation"), "{plain}");
-        let sparse = Settings { driver: Driver::Fs, sparse: true }.yaml(Path::new("/x"));
+        assert!(yaml(Driver::Fs, Mode::NO_DELETES).contains("delete: {enabled: false}"));
+        let sparse = yaml(Driver::Fs, Mode::SPARSE);
         assert!(
             sparse.contains("rootdirectory: /x") && sparse.contains("sparse: true"),
             "{sparse}"

@@ -90,7 +90,7 @@ impl FsDriver {
         act: fn(&Arc<Tree>, &StoragePath) -> Result<Session>,
     ) -> Result<Box<dyn Upload>> {
         let taken = self.run(session, move |tree, session| {
-            let _ = &tree.running;
+            tree.running.wait(session);
             act(tree, session)
         });
         Ok(Box::new(FsUpload::new(&self.tree, session, taken.await?)))

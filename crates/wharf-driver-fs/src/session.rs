@@ -5,8 +5,6 @@
 //! from then on the bytes are no longer ours to change, which `checkpoint.published` remembers even
 //! after the target was deleted (a reader may still have it open), and who wants to go on gets a copy.
 
-mod held;
-
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use bytes::Bytes;
@@ -20,6 +18,8 @@ use crate::{
     remove::present,
     writable::Writable,
 };
+
+mod held;
 
 pub(crate) use self::held::last_checkpoint;
 use self::held::{Names, begin_data, hold, is_at, is_published, read_checkpoint};

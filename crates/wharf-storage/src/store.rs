@@ -6,7 +6,7 @@ use wharf_core::{BlobDescriptorService, ErrorKind, RequestContext, Result};
 use wharf_driver::Driver;
 use wharf_reference::RepositoryName;
 
-use crate::{Options, recent::Recent, vault::Vault};
+use crate::{Options, recent::Recent, uploads::Writers, vault::Vault};
 
 /// A local registry.
 pub(crate) struct Store {
@@ -14,6 +14,8 @@ pub(crate) struct Store {
     pub(crate) options: Options,
     pub(crate) vault: Vault,
     pub(crate) recent: Recent,
+    /// How many uploads are being written, which share memory.
+    pub(crate) writers: Writers,
     /// Held while the referrers of a repository are imported, so that this is done once.
     pub(crate) import: tokio::sync::Mutex<()>,
 }
@@ -31,7 +33,8 @@ pub(crate) struct Scope {
 impl Store {
     pub(crate) fn new(driver: Arc<dyn Driver>, options: Options) -> Self {
         let vault = Vault::new(Arc::clone(&driver));
-        Self { driver, options, vault, recent: Recent::default(), import: Default::default() }
+        let (recent, writers) = (Recent::default(), Writers::default());
+        Self { driver, options, vault, recent, writers, import: Default::default() }
     }
 
     /// Fails if nothing may be written.

@@ -22,7 +22,7 @@ use wharf_reference::RepositoryName;
 
 use crate::{error::StorageResult, layout, links::is_damage, store::Scope};
 
-pub(crate) use self::writer::Writer;
+pub(crate) use self::{batch::Writers, writer::Writer};
 use self::{hash::Hash, session::Session};
 
 /// How long a request waits for another one that writes to its session.

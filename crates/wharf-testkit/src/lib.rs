@@ -1,11 +1,19 @@
-//! Shared suites, fixtures and fakes for the contracts of Wharf
+//! Shared suites, fixtures and fakes for the contracts of Wharf.
+//!
+//! One suite per contract: a new implementation supplies a constructor and inherits every test. All
+//! of it is for tests; nothing in here is a dependency of the product.
 
+// Suites.
+pub mod cache_suite;
 pub mod driver_suite;
-pub mod faults;
-pub mod power_cut;
-
+pub mod namespace_suite;
 pub mod scenarios;
 
-pub mod cache_suite;
+// What tests build on.
 pub mod fixture;
-pub mod namespace_suite;
+pub mod process;
+pub mod raw;
+
+// What goes wrong on purpose.
+pub mod faults;
+pub mod power_cut;

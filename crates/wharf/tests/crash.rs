@@ -106,7 +106,8 @@ fn push_image(
 ) -> io::Result<()> {
     let repository = format!("crash/p{pusher}");
     let config = random.bytes(200);
-    let layer_size = 2 + random.below(1 << (6 + random.below(15)));
+    let magnitude = 6 + random.below(15);
+    let layer_size = 2 + random.below(1 << magnitude);
     let layer = random.bytes(layer_size as usize);
     push_blob(client, ledger, random, &repository, config.clone())?;
     push_blob(client, ledger, random, &repository, layer.clone())?;

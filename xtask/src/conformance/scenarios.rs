@@ -7,13 +7,15 @@ use std::path::Path;
 use wharf_testkit::scenarios::{self, Options, Outcome as Tried, Verdict};
 
 use crate::Outcome;
+use crate::server::Mode;
 
 /// Runs all of them against a registry; the answer is how many failed.
-pub(super) fn run(address: SocketAddr, sparse: bool, report: &Path) -> Outcome<usize> {
+pub(super) fn run(address: SocketAddr, mode: Mode, report: &Path) -> Outcome<usize> {
     let runtime = tokio::runtime::Runtime::new()?;
     let url = format!("http://{address}");
-    let tried =
-        runtime.block_on(scenarios::run_all(&url, Options { sparse, ..Options::default() }));
+    let Mode { sparse, deletes } = mode;
+    let options = Options { sparse, deletes, ..Options::default() };
+    let tried = runtime.block_on(scenarios::run_all(&url, options));
     for outcome in &tried {
         println!("{}", line(outcome));
     }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::scorecard::Scorecard;
+use crate::server::Mode;
 use crate::workspace::Workspace;
 use crate::{Outcome, process};
 
@@ -35,7 +36,7 @@ pub(crate) struct Suite(PathBuf);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) version: &'static str,
-    pub(crate) sparse: bool,
+    pub(crate) mode: Mode,
 }
 
 // === impl Suite ===
@@ -82,7 +83,7 @@ impl Suite {
         command.env("OCI_REPO1", run.repository("one")).env("OCI_REPO2", run.repository("two"));
         command.env("OCI_VERSION", run.version).env("OCI_RESULTS_DIR", folder);
         command.env("OCI_LOG", "error");
-        command.env("OCI_DATA_SPARSE", run.sparse.to_string());
+        command.env("OCI_DATA_SPARSE", run.mode.sparse.to_string());
         command.envs(NEW_APIS.map(|name| (name, "true")));
         command
     }
@@ -113,14 +114,14 @@ fn install(folder: &Path) -> Outcome {
 
 impl Run {
     pub(crate) const ALL: [Run; 4] = [
-        Run { version: "1.1", sparse: false },
-        Run { version: "dev", sparse: false },
-        Run { version: "1.1", sparse: true },
-        Run { version: "dev", sparse: true },
+        Run { version: "1.1", mode: Mode::DEFAULT },
+        Run { version: "dev", mode: Mode::DEFAULT },
+        Run { version: "1.1", mode: Mode::SPARSE },
+        Run { version: "dev", mode: Mode::SPARSE },
     ];
 
     pub(crate) fn name(self) -> String {
-        format!("{}{}", self.version, if self.sparse { "-sparse" } else { "" })
+        format!("{}{}", self.version, self.mode.suffix())
     }
 
     fn repository(self, name: &str) -> String {

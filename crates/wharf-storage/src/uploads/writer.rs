@@ -14,7 +14,11 @@ use wharf_digest::Digest;
 use wharf_driver::{ErrorKind as Stored, StoragePath};
 use wharf_manifest::{Descriptor, MediaType};
 
-use super::{batch::Batch, discard, session::Session};
+use super::{
+    batch::{Batch, Share},
+    discard,
+    session::Session,
+};
 use crate::{error::StorageResult, layout, store::Scope};
 
 /// The one writer of a session.
@@ -25,6 +29,7 @@ pub(crate) struct Writer {
     /// The bytes taken, those that are gathered included.
     size: u64,
     gathered: Batch,
+    share: Share,
     stage: Stage,
 }
 
@@ -51,7 +56,8 @@ impl Writer {
     ) -> Self {
         let size = session.size();
         let stage = Stage::Idle(Box::new(session));
-        Self { scope, id, started_at, size, gathered: Batch::default(), stage }
+        let share = scope.store.writers.enter();
+        Self { scope, id, started_at, size, gathered: Batch::default(), share, stage }
     }
 
     /// Takes the session out, once the batch under way is stored. What takes it puts it back, unless
@@ -129,7 +135,7 @@ impl BlobWriter for Writer {
         }
         self.size += chunk.len() as u64;
         self.gathered.push(chunk);
-        if self.gathered.is_full() {
+        if self.gathered.is_full(&self.share) {
             let session = self.settle().await?;
             let task = tokio::spawn(session.append_long(self.gathered.take()));
             self.stage = Stage::Storing(task);
