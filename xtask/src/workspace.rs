@@ -145,9 +145,12 @@ impl Dependency {
     }
 }
 
-/// The root folder of the workspace.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+/// The root folder of the workspace that the task was started in. Cargo tells it: what was known when
+/// this was compiled may be another clone that shares the target folder.
+pub(crate) fn root() -> PathBuf {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    folder.parent().map(Path::to_path_buf).unwrap_or(folder)
 }
 
 /// The cargo that started this task, in the root folder.

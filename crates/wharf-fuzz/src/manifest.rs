@@ -98,5 +98,8 @@ fn rebuilt(schemas: &Schemas, manifest: &Manifest) {
     let again = schemas.parse(Some(manifest.media_type()), &built.bytes);
     let again = again.unwrap_or_else(|error| panic!("what was read is not written: {error}"));
     assert!(again.references().eq(manifest.references()));
-    assert_eq!((again.subject(), again.annotations()), (manifest.subject(), manifest.annotations()));
+    assert_eq!(
+        (again.subject(), again.annotations()),
+        (manifest.subject(), manifest.annotations())
+    );
 }

@@ -20,6 +20,7 @@ mod recent;
 mod referrers;
 mod store;
 mod tags;
+mod turns;
 mod uploads;
 mod vault;
 

@@ -6,7 +6,7 @@ use wharf_core::{BlobDescriptorService, ErrorKind, RequestContext, Result};
 use wharf_driver::Driver;
 use wharf_reference::RepositoryName;
 
-use crate::{Options, recent::Recent, uploads::Writers, vault::Vault};
+use crate::{Options, recent::Recent, turns::Turns, uploads::Writers, vault::Vault};
 
 /// A local registry.
 pub(crate) struct Store {
@@ -16,6 +16,8 @@ pub(crate) struct Store {
     pub(crate) recent: Recent,
     /// How many uploads are being written, which share memory.
     pub(crate) writers: Writers,
+    /// Whose turn it is to change a manifest or a tag.
+    pub(crate) turns: Turns,
     /// Held while the referrers of a repository are imported, so that this is done once.
     pub(crate) import: tokio::sync::Mutex<()>,
 }
@@ -34,7 +36,8 @@ impl Store {
     pub(crate) fn new(driver: Arc<dyn Driver>, options: Options) -> Self {
         let vault = Vault::new(Arc::clone(&driver));
         let (recent, writers) = (Recent::default(), Writers::default());
-        Self { driver, options, vault, recent, writers, import: Default::default() }
+        let (turns, import) = (Turns::default(), Default::default());
+        Self { driver, options, vault, recent, writers, turns, import }
     }
 
     /// Fails if nothing may be written.

@@ -49,12 +49,27 @@ impl Tags {
     /// Points a tag to a manifest that is there; durable when it returns.
     pub(crate) async fn point(&self, tag: &Tag, digest: &Digest) -> Result<()> {
         let (name, vault) = (&self.scope.name, self.scope.vault());
+        let _turn = self.scope.store.turns.tag(name, tag).await;
         vault.link(&layout::tag_history_link(name, tag, digest), digest).await?;
         vault.link(&layout::tag_current(name, tag), digest).await
     }
 
     /// Removes a tag and what is left of it; `false` if there was none.
-    pub(crate) async fn remove(&self, tag: &Tag) -> Result<bool> {
+    async fn remove(&self, tag: &Tag) -> Result<bool> {
+        let _turn = self.scope.store.turns.tag(&self.scope.name, tag).await;
+        self.drop_links(tag).await
+    }
+
+    /// Removes a tag, unless it points to something else by now.
+    pub(crate) async fn remove_from(&self, tag: &Tag, digest: &Digest) -> Result<()> {
+        let _turn = self.scope.store.turns.tag(&self.scope.name, tag).await;
+        if self.current(tag).await? == Some(*digest) {
+            self.drop_links(tag).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_links(&self, tag: &Tag) -> Result<bool> {
         let name = &self.scope.name;
         let existed = self.scope.vault().unlink(&layout::tag_current(name, tag)).await?;
         self.scope.driver().delete_below(&layout::tag(name, tag)).await.stored()?;
@@ -86,6 +101,7 @@ impl TagStore for Tags {
 
     async fn tag(&self, tag: &Tag, digest: &Digest) -> Result<()> {
         self.scope.store.check_writable()?;
+        let _turn = self.scope.store.turns.keep(&self.scope.name, digest).await;
         if find::manifest(&self.scope, digest).await?.is_none() {
             return Err(Error::manifest_unknown(&self.scope.name, *digest));
         }

@@ -173,3 +173,17 @@ async fn a_delete_that_is_cut_off_anywhere_leaves_no_dangling_tag() {
         assert!(number > 5, "every step was cut off");
     }
 }
+
+#[tokio::test]
+async fn referrers_are_listed_from_a_store_that_cannot_be_written() {
+    for kind in [Failure::Denied, Failure::Full] {
+        let scene = Scene::new().await;
+        scene.put(&after()).await.expect("no fault yet");
+        scene.faults.set(Fault { calls: Calls::EveryChange, kind, when: When::Before });
+        for _ in 0..2 {
+            assert_eq!(scene.referrers().await, [after().digest()], "{kind:?}");
+        }
+        scene.faults.heal();
+        assert_eq!(scene.referrers().await, [after().digest()], "{kind:?}");
+    }
+}

@@ -1,10 +1,10 @@
 //! The blobs of a repository.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use http::{HeaderValue, StatusCode, header};
 use wharf_api::ErrorCode;
-use wharf_content::{ByteRange, RangeSet};
+use wharf_content::{ByteRange, Content, FileRegion, RangeSet};
 use wharf_core::{BlobReader, Error, ErrorKind, Repository};
 use wharf_digest::Digest;
 use wharf_reference::RepositoryName;
@@ -64,9 +64,8 @@ async fn partial(
     ranges: &str,
 ) -> Outcome {
     let blobs = repository.blobs();
-    let size = async || Ok::<_, Error>(blobs.stat(digest).await?.size);
     let Ok(ranges) = RangeSet::parse(ranges) else {
-        return Err(unsatisfiable(size().await?));
+        return Err(unsatisfiable(blobs.stat(digest).await?.size));
     };
     let Some(ranges) = ranges else {
         return whole(call, repository, digest).await;
@@ -75,11 +74,11 @@ async fn partial(
     if let (Some(range), None) = (given.next(), given.next()) {
         return single(call, repository, digest, range).await;
     }
-    let size = size().await?;
-    match ranges.resolve(size).as_slice() {
-        [] => Err(unsatisfiable(size)),
+    let whole = blobs.open(digest, None).await?;
+    match ranges.resolve(whole.descriptor.size).as_slice() {
+        [] => Err(unsatisfiable(whole.descriptor.size)),
         [range] => single(call, repository, digest, between(range)).await,
-        parts => several(call, repository, digest, size, parts).await,
+        parts => several(call, repository, whole, parts).await,
     }
 }
 
@@ -98,17 +97,39 @@ async fn single(
 async fn several(
     call: &Call,
     repository: &dyn Repository,
-    digest: &Digest,
-    size: u64,
+    whole: BlobReader,
     ranges: &[Range<u64>],
 ) -> Outcome {
-    let mut parts = Multipart::new(size);
-    for range in ranges {
-        let reader = repository.blobs().open(digest, Some(between(range))).await?;
-        parts.add(&reader.range.clone(), payload(call, reader));
+    let digest = &whole.descriptor.digest;
+    let mut parts = Multipart::new(whole.descriptor.size);
+    let shared: Vec<_> = ranges.iter().map(|range| part(&whole.content, range)).collect();
+    for (range, shared) in ranges.iter().zip(shared) {
+        let content = match shared {
+            Some(content) => content,
+            None => repository.blobs().open(digest, Some(between(range))).await?.content,
+        };
+        let len = range.end - range.start;
+        parts.add(range, Payload::new(content, len, &call.shared.budget));
     }
     let answer = described(StatusCode::PARTIAL_CONTENT, digest);
     Ok(answer.with(header::CONTENT_TYPE, parts.content_type()).body(parts.finish()))
+}
+
+/// A part of content, `None` if it has to be opened on its own. The parts of a file share it, and
+/// each is read when it is sent: a client that takes nothing does not make us hold them all.
+fn part(whole: &Content, range: &Range<u64>) -> Option<Content> {
+    match whole {
+        Content::Bytes(bytes) => {
+            let within = |at: u64| usize::try_from(at).ok().filter(|at| *at <= bytes.len());
+            let (start, end) = within(range.start).zip(within(range.end))?;
+            Some(bytes.slice(start..end).into())
+        }
+        Content::File(file) => {
+            let (offset, len) = (file.offset() + range.start, range.end - range.start);
+            Some(FileRegion::new(Arc::clone(file.file()), offset, len).into())
+        }
+        Content::Stream(_) => None,
+    }
 }
 
 /// Sends the client to the backend. `HEAD` is answered here: it is cheaper than another request.
@@ -157,4 +178,30 @@ fn between(range: &Range<u64>) -> ByteRange {
 
 fn unsatisfiable(size: u64) -> Failure {
     Error::from(ErrorKind::RangeUnsatisfiable { size }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_of_a_file_is_not_read_before_it_is_sent() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"..0123456789").unwrap();
+        let whole = FileRegion::new(Arc::new(file), 2, 10).into();
+        let Some(Content::File(region)) = part(&whole, &(3..5)) else {
+            panic!("a part of a file is a part of a file");
+        };
+        assert_eq!(region.read().await.unwrap(), "34");
+
+        let whole = Content::from("0123456789");
+        let bytes = part(&whole, &(3..5)).unwrap().collect(10).await.unwrap();
+        assert_eq!(bytes, "34");
+        assert!(part(&whole, &(3..11)).is_none());
+        assert!(part(&Content::Stream(Box::pin(stream::empty())), &(0..1)).is_none());
+    }
 }

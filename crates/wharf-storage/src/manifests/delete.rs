@@ -17,6 +17,7 @@ use super::find;
 /// off can be sent again.
 pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Result<()> {
     scope.store.check_deletes()?;
+    let _turn = scope.store.turns.delete(&scope.name, digest).await;
     let revision = layout::revision_link(&scope.name, digest);
     let found = view(scope, digest).await?;
     // A damaged manifest, or a link that says nothing, can be deleted too.
@@ -63,12 +64,8 @@ async fn exists(scope: &Scope, link: &StoragePath) -> Result<bool> {
 
 async fn untag(tags: &Tags, digest: &Digest) -> Result<()> {
     let pointing = tags.lookup(digest).await?;
-    let removals = stream::iter(pointing).map(Ok).map_ok(|tag| async move {
-        // Asked again: the tag may point to something else by now.
-        if tags.current(&tag).await? == Some(*digest) {
-            tags.remove(&tag).await?;
-        }
-        Ok(())
-    });
+    let removals = stream::iter(pointing)
+        .map(Ok)
+        .map_ok(|tag| async move { tags.remove_from(&tag, digest).await });
     removals.try_buffer_unordered(CONCURRENCY).try_collect().await
 }

@@ -26,6 +26,7 @@ pub(super) async fn manifest(
     }
 
     let (descriptor, digest) = (manifest.descriptor(), manifest.digest());
+    let _turn = scope.store.turns.keep(&scope.name, &digest).await;
     scope.vault().put(&digest, manifest.bytes().clone()).await?;
     let subject = view.subject().map(|subject| subject.digest);
     if let Some(subject) = &subject {

@@ -70,7 +70,7 @@ async fn is_complete(scope: &Scope) -> Result<bool> {
 }
 
 async fn import(scope: &Scope, subject: &Digest) -> Result<BTreeMap<Digest, Descriptor>> {
-    let read_only = scope.options().read_only;
+    let mut writable = !scope.options().read_only;
     let mut unwritten = BTreeMap::new();
     let mut request = PageRequest::first(PAGE);
     let mut is_empty = true;
@@ -82,14 +82,10 @@ async fn import(scope: &Scope, subject: &Digest) -> Result<BTreeMap<Digest, Desc
             stream::iter(page.items).map(|digest| async move { referrer(scope, &digest).await });
         let mut reads = reads.buffer_unordered(CONCURRENCY);
         while let Some(read) = reads.try_next().await? {
-            match read {
-                Some((of, descriptor)) if !read_only => {
-                    super::record(scope, &of, &descriptor).await?
-                }
-                Some((of, descriptor)) if of == *subject => {
-                    unwritten.insert(descriptor.digest, descriptor);
-                }
-                _ => {}
+            let Some((of, descriptor)) = read else { continue };
+            writable = writable && taken(scope, super::record(scope, &of, &descriptor).await)?;
+            if !writable && of == *subject {
+                unwritten.insert(descriptor.digest, descriptor);
             }
         }
         match page.next {
@@ -98,9 +94,23 @@ async fn import(scope: &Scope, subject: &Digest) -> Result<BTreeMap<Digest, Desc
         }
     }
     // A repository that does not exist must not begin to because someone asked for it.
-    if !read_only && !is_empty {
+    if writable && !is_empty {
         let marker = layout::referrers_marker(&scope.name);
-        scope.driver().put(&marker, Bytes::new(), PutMode::Overwrite).await.stored()?;
+        let marked = scope.driver().put(&marker, Bytes::new(), PutMode::Overwrite).await;
+        taken(scope, marked.stored().map(drop))?;
     }
     Ok(unwritten)
+}
+
+/// Whether something was written. A disk that is full or read-only can still be read from, so that
+/// the list does not fail for it.
+fn taken(scope: &Scope, written: Result<()>) -> Result<bool> {
+    match written {
+        Err(error) if matches!(error.kind(), ErrorKind::Full(_) | ErrorKind::Unavailable(_)) => {
+            let repository = &scope.name;
+            tracing::warn!(%repository, %error, "referrers cannot be imported, and are read each time");
+            Ok(false)
+        }
+        written => written.map(|()| true),
+    }
 }
