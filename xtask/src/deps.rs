@@ -11,7 +11,7 @@ use crate::workspace::{self, Workspace, text};
 /// The lists are those of one target, so that they are the same on every machine.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// List the normal dependency tree of each crate, by name, in deps/<crate>.txt.
+/// List the normal dependency tree of each crate, by name, in deps/CRATE.txt.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail if a list is not up to date, and print what came or went

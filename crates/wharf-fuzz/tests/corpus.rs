@@ -31,13 +31,16 @@ struct Witness<'a> {
     input: &'a [u8],
 }
 
+/// Reports the end of a replay, however it ends.
+struct Done(mpsc::Sender<()>);
+
 #[test]
 fn no_input_of_the_corpus_and_no_mutation_of_it_breaks_a_promise() {
     let (done, finished) = mpsc::channel();
     let replays = TARGETS.iter().map(|target| {
         let done = done.clone();
         thread::spawn(move || {
-            let _done = Guard(done, target.name);
+            let _done = Done(done);
             replay(target);
         })
     });
@@ -52,14 +55,8 @@ fn no_input_of_the_corpus_and_no_mutation_of_it_breaks_a_promise() {
 
 #[test]
 fn every_target_has_a_corpus_and_a_fuzzer() {
-    let names = |folder: &str| -> Vec<String> {
-        let entries = fs::read_dir(fuzz(folder)).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        let mut names: Vec<_> =
-            paths.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-        names.sort();
-        names
-    };
+    let stem = |path: &PathBuf| path.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let names = |folder| files(folder).iter().filter_map(stem).collect::<Vec<_>>();
     let targets: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(names("corpus"), targets);
     assert_eq!(names("fuzz_targets"), targets);
@@ -115,10 +112,18 @@ fn mutation(seeds: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
 
 /// The corpus of a target, in the order of the names of its files.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let entries = fs::read_dir(fuzz("corpus").join(name)).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+    let files = files(&format!("corpus/{name}"));
+    files.iter().map(|path| fs::read(path).expect("a file of the corpus can be read")).collect()
+}
+
+/// What lies in a folder below `fuzz`, sorted.
+fn files(below: &str) -> Vec<PathBuf> {
+    let folder = fuzz(below);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.expect("a folder of ours can be read").path()).collect();
+    files.sort();
+    files
 }
 
 fn fuzz(below: &str) -> PathBuf {
@@ -150,13 +155,10 @@ impl Drop for Witness<'_> {
     }
 }
 
-/// Reports the end of a replay, however it ends.
-struct Guard(mpsc::Sender<&'static str>, &'static str);
+// === impl Done ===
 
-// === impl Guard ===
-
-impl Drop for Guard {
+impl Drop for Done {
     fn drop(&mut self) {
-        let _ = self.0.send(self.1);
+        let _ = self.0.send(());
     }
 }

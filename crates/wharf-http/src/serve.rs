@@ -26,12 +26,15 @@ const READ_BUFFER: usize = 256 << 10;
 /// How much of an answer one HTTP/2 stream may hold back, in bytes.
 const SEND_BUFFER: usize = 256 << 10;
 
+/// How long changes that were cut by the end may take to tidy up.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
+
 /// When to try again after the system could not give us a connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
 /// Serves `app` on every connection of `listener` until `shutdown` is ready. Then no connection is
 /// accepted any more, idle ones end, and the others may finish their requests for as long as
-/// `drain`.
+/// `drain`. Uploads that are cut then keep what came.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -67,6 +70,10 @@ pub async fn serve(
         tracing::warn!(connections = connections.len(), "the drain time is over, requests are cut");
     }
     connections.shutdown().await;
+    // An upload that was cut can go on where it stood, once what came of it is durable.
+    if timeout(LAST_MOMENT, app.settled()).await.is_err() {
+        tracing::warn!("changes that are still under way are given up");
+    }
     Ok(())
 }
 

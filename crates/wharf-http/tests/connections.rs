@@ -11,10 +11,11 @@ use http_body_util::{BodyExt as _, Empty, Full, combinators::BoxBody};
 use hyper::{Request, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::{Server, options};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use wharf_digest::Digest;
+use wharf_driver::MemoryDriver;
 use wharf_driver_fs::FsDriver;
-use wharf_http::{App, Options, Timeouts};
+use wharf_http::{App, Options, Timeouts, serve};
 use wharf_storage::StorageNamespace;
 
 /// Time-outs of this length, where the test does not mean another one.
@@ -220,6 +221,35 @@ async fn the_end_waits_for_requests_but_not_for_idle_clients() {
     assert_eq!((answer.status, answer.header("range")), (202, Some("0-9")));
     server.stop().await;
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn an_upload_that_the_end_cuts_keeps_what_came() {
+    let options = options();
+    let storage = wharf_storage::Options::default();
+    let namespace = Arc::new(StorageNamespace::new(Arc::new(MemoryDriver::new()), storage));
+    let app = Arc::new(App::new(namespace, options));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = support::Client::connect(listener.local_addr().unwrap()).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async { drop(stopped.await) };
+    let running = tokio::spawn(serve(listener, Arc::clone(&app), shutdown, 5 * SHORT));
+
+    let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"").await;
+    let head = ["Content-Length: 10".to_owned(), "Expect: 100-continue".to_owned()];
+    client.raw("PATCH", &begun.location(), &head, b"").await;
+    assert_eq!(client.answer("PATCH").await.status, 100);
+    client.write(b"hello").await;
+    drop(stop);
+    running.await.unwrap().unwrap();
+
+    let path = begun.location();
+    let request = Request::get(path).body(Empty::<Bytes>::new()).unwrap();
+    let answer = app.handle(request, ([127, 0, 0, 1], 1).into()).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["range"]),
+        (204, &"0-4".parse().unwrap())
+    );
 }
 
 #[tokio::test]

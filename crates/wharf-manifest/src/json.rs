@@ -148,9 +148,10 @@ pub(crate) fn list<'a>(
     }
 }
 
-/// The place of a value in an object that stands at `parent`.
+/// The place of a value in an object that stands at `parent`. A key is what a client chose, and a line
+/// break in it does not break the line of a log.
 pub(crate) fn place(parent: &str, key: &str) -> String {
-    let key = excerpt(key);
+    let key = excerpt(key).escape_debug().to_string();
     match parent {
         "" => key,
         parent => format!("{parent}.{key}"),
@@ -299,6 +300,13 @@ mod tests {
         let text = r#"{"a":1,"\u0061":2}"#;
         let read = Object::read(text, "", &["a"], Unique::Known);
         assert!(matches!(read, Err(ManifestError::DuplicateKey { .. })), "{read:?}");
+    }
+
+    #[test]
+    fn a_key_does_not_break_the_line_of_a_message() {
+        let text = r#"{"a\n\u2028b":1,"a\n\u2028b":2}"#;
+        let error = Object::read(text, "", &[], Unique::All { limit: 9 }).expect_err("twice");
+        assert_eq!(error.to_string(), r"a\n\u{2028}b: key appears more than once");
     }
 
     #[test]

@@ -17,12 +17,8 @@ use wharf_storage::{Options as StorageOptions, StorageNamespace};
 use wharf_testkit::power_cut::{Disk, Survival};
 
 /// Tried in turn, one a step, besides the worst case, which is tried at each.
-const SURVIVALS: [Survival; 4] = [
-    Survival::Names,
-    Survival::Everything,
-    Survival::Some(1),
-    Survival::Some(2),
-];
+const SURVIVALS: [Survival; 4] =
+    [Survival::Names, Survival::Everything, Survival::Some(1), Survival::Some(2)];
 
 /// What was promised, at which length of the trace, and until when.
 struct Promise {
@@ -72,11 +68,8 @@ impl Recorder {
         let manifest = format!(
             r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer}]}}"#
         );
-        let manifest = ManifestBytes::new(
-            MediaType::oci_manifest(),
-            Bytes::from(manifest),
-            Algorithm::Sha256,
-        );
+        let manifest =
+            ManifestBytes::new(MediaType::oci_manifest(), Bytes::from(manifest), Algorithm::Sha256);
         let (digest, tag) = (manifest.digest(), Tag::parse(tag).expect("a tag"));
         // From here on the tag may point to either.
         self.take_back(|of| matches!(of, Promised::Tag(moved, _) if *moved == tag));

@@ -122,7 +122,8 @@ impl Response {
     /// The path and query of the `Location`.
     pub fn location(&self) -> Option<&str> {
         let location = self.header("location")?;
-        let path = location.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        let path =
+            location.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
         Some(path.unwrap_or(location))
     }
 

@@ -85,11 +85,7 @@ fn push(address: SocketAddr, repository: &str, salt: &str) -> Pushed {
     let client = Client::new(address);
     let mut to = Pusher { client, repository, salt, pushed: Pushed::default() };
     let image = to.image(OCI_MANIFEST, "application/vnd.oci.image.config.v1+json", "image");
-    to.image(
-        DOCKER_MANIFEST,
-        "application/vnd.docker.container.image.v1+json",
-        "docker",
-    );
+    to.image(DOCKER_MANIFEST, "application/vnd.docker.container.image.v1+json", "docker");
     to.index(&image);
     to.signature(&image);
     to.sha512_blob();
@@ -110,7 +106,8 @@ impl Pusher<'_> {
     }
 
     fn manifest_of(&mut self, media_type: &str, config_type: &str, name: &str) -> Vec<u8> {
-        let config = format!(r#"{{"architecture":"amd64","os":"linux","name":"{name}-{}"}}"#, self.salt);
+        let config =
+            format!(r#"{{"architecture":"amd64","os":"linux","name":"{name}-{}"}}"#, self.salt);
         let layer = format!("layer {name} {} ", self.salt).repeat(5000);
         let config = self.descriptor(config_type, config.into_bytes());
         let layer = self.descriptor("application/vnd.oci.image.layer.v1.tar", layer.into_bytes());

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -63,7 +63,7 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let server = start(&config);
     resumed += finish_uploads(server.address(), &ledger);
     verify(server.address(), &ledger, true);
-    let ledger = ledger.lock().unwrap();
+    let ledger = entries(&ledger);
     println!(
         "{kills} kills: {} blobs, {} manifests, {} tags intact, {resumed} uploads resumed",
         ledger.blobs.len(),
@@ -88,14 +88,17 @@ fn push_until_killed(server: Server, ledger: &Arc<Mutex<Ledger>>, round: u64, af
                 // An error means that the server is gone.
                 while !stop.load(Ordering::Relaxed)
                     && push_image(&mut client, &ledger, &mut random, pusher).is_ok()
-                {}
+                {
+                }
             })
         })
         .collect();
     thread::sleep(after);
     server.kill().expect("kill");
     stop.store(true, Ordering::Relaxed);
-    pushers.into_iter().for_each(|pusher| pusher.join().expect("no assertion failed while pushing"));
+    pushers
+        .into_iter()
+        .for_each(|pusher| pusher.join().expect("no assertion failed while pushing"));
 }
 
 fn push_image(
@@ -116,11 +119,11 @@ fn push_image(
     let unique = format!("t{}", digest.encoded());
     for tag in [unique.as_str(), "latest"] {
         let key = (repository.clone(), tag.to_owned());
-        ledger.lock().unwrap().moving.insert(key.clone(), digest);
+        entries(ledger).moving.insert(key.clone(), digest);
         let path = format!("/v2/{repository}/manifests/{tag}");
         let answer = client.request("PUT", &path, &[("Content-Type", OCI_MANIFEST)], &manifest)?;
         assert_eq!(answer.status, 201, "{answer:?}");
-        let mut ledger = ledger.lock().unwrap();
+        let mut ledger = entries(ledger);
         ledger.moving.remove(&key);
         ledger.tags.insert(key, digest);
         ledger.manifests.insert(digest, repository.clone());
@@ -141,8 +144,9 @@ fn push_blob(
     assert_eq!(answer.status, 202, "{answer:?}");
     let mut location = answer.location().expect("Location").to_owned();
     let session = location.split('?').next().expect("a path").to_owned();
-    let begun = Begun { repository: repository.to_owned(), content: content.clone(), closing: false };
-    ledger.lock().unwrap().uploads.insert(session.clone(), begun);
+    let begun =
+        Begun { repository: repository.to_owned(), content: content.clone(), closing: false };
+    entries(ledger).uploads.insert(session.clone(), begun);
 
     // A first chunk has two bytes at least: `Range: 0-0` means one byte as well as none.
     let chunks = random.below(4);
@@ -153,8 +157,12 @@ fn push_blob(
             break;
         }
         let range = format!("{sent}-{}", end - 1);
-        let answer =
-            client.request("PATCH", &location, &[("Content-Range", &range)], &content[sent..end])?;
+        let answer = client.request(
+            "PATCH",
+            &location,
+            &[("Content-Range", &range)],
+            &content[sent..end],
+        )?;
         assert_eq!(answer.status, 202, "{answer:?}");
         location = answer.location().expect("Location").to_owned();
         sent = end;
@@ -162,7 +170,7 @@ fn push_blob(
     mark_closing(ledger, &session);
     let answer = client.request("PUT", &closing(&location, &digest), &[], &content[sent..])?;
     assert_eq!(answer.status, 201, "{answer:?}");
-    let mut ledger = ledger.lock().unwrap();
+    let mut ledger = entries(ledger);
     ledger.uploads.remove(&session);
     ledger.blobs.insert(digest, repository.to_owned());
     Ok(())
@@ -172,7 +180,7 @@ fn push_blob(
 
 /// Takes every interrupted upload up where the server says, and finishes it.
 fn finish_uploads(address: SocketAddr, ledger: &Mutex<Ledger>) -> u64 {
-    let uploads = std::mem::take(&mut ledger.lock().unwrap().uploads);
+    let uploads = std::mem::take(&mut entries(ledger).uploads);
     let mut client = Client::new(address);
     let mut resumed = 0;
     for (session, begun) in uploads {
@@ -186,7 +194,7 @@ fn finish_uploads(address: SocketAddr, ledger: &Mutex<Ledger>) -> u64 {
             404 if begun.closing => {} // Closed, though the answer was lost: it has to be there.
             other => panic!("upload {session} (closing: {}) answers {other}", begun.closing),
         }
-        ledger.lock().unwrap().blobs.insert(digest, begun.repository);
+        entries(ledger).blobs.insert(digest, begun.repository);
     }
     resumed
 }
@@ -210,7 +218,7 @@ fn resume(client: &mut Client, status: &Response, content: &[u8], digest: &Diges
 
 /// Reads back what was acknowledged: all of it, or a sample.
 fn verify(address: SocketAddr, ledger: &Mutex<Ledger>, everything: bool) {
-    let mut ledger = ledger.lock().unwrap();
+    let mut ledger = entries(ledger);
     let mut client = Client::new(address);
     let most = if everything { usize::MAX } else { 25 };
     for (digest, repository) in ledger.blobs.iter().take(most) {
@@ -242,8 +250,12 @@ fn get(client: &mut Client, path: &str) -> Response {
 
 // === helpers ===
 
+fn entries(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().expect("no client has failed")
+}
+
 fn mark_closing(ledger: &Mutex<Ledger>, session: &str) {
-    let mut ledger = ledger.lock().unwrap();
+    let mut ledger = entries(ledger);
     ledger.uploads.get_mut(session).expect("the session was entered").closing = true;
 }
 

@@ -65,7 +65,7 @@ impl Server {
     }
 
     pub(crate) async fn client(&self) -> Client {
-        Client(BufReader::new(TcpStream::connect(self.address).await.unwrap()))
+        Client::connect(self.address).await
     }
 
     /// A client for which the kernel takes little in advance.
@@ -115,6 +115,10 @@ impl Server {
 // === impl Client ===
 
 impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(address).await.unwrap()))
+    }
+
     pub(crate) async fn send(
         &mut self,
         method: &str,
