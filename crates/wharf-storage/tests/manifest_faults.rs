@@ -138,6 +138,8 @@ async fn a_delete_that_is_cut_off_anywhere_leaves_no_dangling_tag() {
         loop {
             let scene = Scene::new().await;
             scene.put(&after()).await.expect("no fault yet");
+            // From now on nothing is imported that lost its entry.
+            assert_eq!(scene.referrers().await, [after().digest()]);
             scene.faults.set(Fault {
                 calls: Calls::From(number),
                 kind: Failure::Unavailable,
@@ -153,6 +155,12 @@ async fn a_delete_that_is_cut_off_anywhere_leaves_no_dangling_tag() {
             for tag in scene.tags().await {
                 assert!(scene.found(tag).await.is_some(), "{place}");
             }
+            let listed = scene.referrers().await;
+            assert_eq!(
+                listed,
+                there.iter().map(ManifestBytes::digest).collect::<Vec<_>>(),
+                "{place}"
+            );
 
             match scene.repository.manifests().delete(&after().digest()).await {
                 Ok(()) => {}

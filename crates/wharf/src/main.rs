@@ -4,6 +4,7 @@
 //! docker/distribution says. Logs go to stderr, one line for each request to stdout.
 
 mod cli;
+mod files;
 mod load;
 mod log;
 mod serve;

@@ -5,7 +5,7 @@ use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{load, log, signals};
+use crate::{files, load, log, signals};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -17,6 +17,7 @@ pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(run(&loaded.configuration, &source));
     runtime.shutdown_timeout(LAST_MOMENT);

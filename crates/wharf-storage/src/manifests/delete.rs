@@ -12,9 +12,9 @@ use crate::{
 
 use super::find;
 
-/// Removes the tags that point to a manifest, its entry among the referrers of its subject, and the
-/// manifest itself, in this order: a tag never outlives what it points to, and a delete that was cut
-/// off can be sent again.
+/// Removes the tags that point to a manifest, the manifest itself, and its entry among the referrers
+/// of its subject, in this order: a tag never outlives what it points to, and a delete that was cut
+/// off before the manifest went can be sent again.
 pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Result<()> {
     scope.store.check_deletes()?;
     let _turn = scope.store.turns.delete(&scope.name, digest).await;
@@ -26,16 +26,17 @@ pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Res
     }
 
     untag(tags, digest).await?;
-    if let Some(View::Readable(view)) = &found
-        && let Some(subject) = view.subject()
-    {
-        referrers::forget(scope, &subject.digest, digest).await?;
-    }
     if found.is_some() {
         // Where distribution 2.1 linked it; otherwise it could still be found there.
         scope.vault().unlink(&layout::layer_link(&scope.name, digest)).await?;
     }
     scope.vault().unlink(&revision).await?;
+    // What was acknowledged is listed as long as it is there; an entry that stays is in no list.
+    if let Some(View::Readable(view)) = &found
+        && let Some(subject) = view.subject()
+    {
+        referrers::forget(scope, &subject.digest, digest).await?;
+    }
     Ok(())
 }
 
