@@ -25,6 +25,7 @@ use crate::{
     running::Running,
     session::{Session, last_checkpoint},
     trace::Trace,
+    unsettled::Unsettled,
     upload::FsUpload,
 };
 
@@ -67,6 +68,7 @@ impl FsDriver {
             durable: DurableFolders::new(options.durable_folders),
             listings: Listings::new(options.listed_names),
             running: Running::default(),
+            unsettled: Unsettled::default(),
         };
         tree.clean(options.leftover_age);
         Ok(Self { tree: Arc::new(tree), read_at_once: options.read_at_once })
@@ -89,11 +91,9 @@ impl FsDriver {
         session: &StoragePath,
         act: fn(&Arc<Tree>, &StoragePath) -> Result<Session>,
     ) -> Result<Box<dyn Upload>> {
-        let taken = self.run(session, move |tree, session| {
-            tree.running.wait(session);
-            act(tree, session)
-        });
-        Ok(Box::new(FsUpload::new(&self.tree, session, taken.await?)))
+        self.tree.running.wait(session).await;
+        let taken = self.run(session, act).await?;
+        Ok(Box::new(FsUpload::new(&self.tree, session, taken)))
     }
 }
 
@@ -155,6 +155,7 @@ impl Driver for FsDriver {
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
         self.run(path, |tree, path| {
             let metadata = tree.disk.describe(path).at(path)?;
+            tree.unsettled.wait(path);
             content_metadata(&metadata, path)
         })
         .await
@@ -238,6 +239,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 fn read(tree: &Tree, path: &StoragePath) -> Result<(File, Metadata)> {
     let file = tree.disk.read(path).at(path)?;
+    tree.unsettled.wait(path);
     let metadata = content_metadata(&file.metadata().at(path)?, path)?;
     Ok((file, metadata))
 }

@@ -38,6 +38,7 @@ mod remove;
 mod running;
 mod session;
 pub mod trace;
+mod unsettled;
 mod upload;
 mod writable;
 

@@ -12,6 +12,7 @@ use crate::{
     fault::{cannot_link, is_absent, is_taken},
     listing::Listings,
     running::Running,
+    unsettled::Unsettled,
 };
 
 /// A root with what is remembered of it.
@@ -21,6 +22,7 @@ pub(crate) struct Tree {
     pub(crate) durable: DurableFolders,
     pub(crate) listings: Listings,
     pub(crate) running: Running,
+    pub(crate) unsettled: Unsettled,
 }
 
 /// The folder below the root that is ours, and that nobody else sees.
@@ -111,6 +113,7 @@ impl Tree {
         act: impl Fn(&OwnedFd) -> io::Result<()>,
     ) -> io::Result<()> {
         let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
+        let _giving = self.unsettled.give(path);
         for _ in 0..ATTEMPTS {
             match self.place_once(&parent, &act) {
                 Ok(true) => return Ok(()),

@@ -6,10 +6,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use tokio::{sync::Notify, time::timeout};
 use wharf_driver::StoragePath;
 
 /// The operations that are running, at most one for each session.
@@ -27,7 +29,7 @@ pub(crate) struct Operation {
 #[derive(Debug, Default)]
 struct Inner {
     state: Mutex<State>,
-    ended: Condvar,
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +38,8 @@ struct State {
     running: HashMap<StoragePath, u64>,
 }
 
-/// No single operation takes longer on a disk that works.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Hardly an operation takes longer on a disk that works.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 // === impl Running ===
 
@@ -51,15 +53,29 @@ impl Running {
         Operation { running: self.clone(), session: session.clone(), number }
     }
 
-    /// Waits for the end of the operation that is running now, but not of those that follow it.
-    pub(crate) fn wait(&self, session: &StoragePath) {
-        let state = self.lock();
-        let Some(number) = state.running.get(session).copied() else {
+    /// Waits for the end of the operation that is running now, but not of those that follow it. No
+    /// thread waits with it.
+    pub(crate) async fn wait(&self, session: &StoragePath) {
+        let Some(number) = self.number(session) else {
             return;
         };
-        let runs = |state: &mut State| state.running.get(session) == Some(&number);
-        let waited = self.0.ended.wait_timeout_while(state, PATIENCE, runs);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let ended = async {
+            loop {
+                // Listens before it looks: an end in between is heard.
+                let mut heard = pin!(self.0.ended.notified());
+                heard.as_mut().enable();
+                if self.number(session) != Some(number) {
+                    return;
+                }
+                heard.await;
+            }
+        };
+        // Whoever runs out of patience finds out that the session is busy.
+        timeout(PATIENCE, ended).await.ok();
+    }
+
+    fn number(&self, session: &StoragePath) -> Option<u64> {
+        self.lock().running.get(session).copied()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -75,6 +91,7 @@ impl Drop for Operation {
         if state.running.get(&self.session) == Some(&self.number) {
             state.running.remove(&self.session);
         }
-        self.running.0.ended.notify_all();
+        drop(state);
+        self.running.0.ended.notify_waiters();
     }
 }
