@@ -50,7 +50,7 @@ impl Record {
                 begun: Instant::now(),
                 at: Timestamp::now(),
                 request: request_line(parts),
-                referer: text(&parts.headers, &header::REFERER),
+                referer: referer(&parts.headers),
                 user_agent: text(&parts.headers, &header::USER_AGENT),
                 subject: None,
                 // Until there is an answer, this is a client that did not wait for it.
@@ -100,6 +100,15 @@ fn request_line(parts: &Parts) -> String {
     format!("{} {path}{mark}{} {version}", parts.method, escape(query))
 }
 
+/// Where the client says that it comes from, which may be one of our own URLs.
+fn referer(headers: &HeaderMap) -> String {
+    let referer = text(headers, &header::REFERER);
+    match referer.split_once('?') {
+        Some((url, query)) => format!("{url}?{}", redact(query)),
+        None => referer,
+    }
+}
+
 /// The query without the values of secret parameters.
 fn redact(query: &str) -> String {
     let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
@@ -147,9 +156,11 @@ mod tests {
         let request = Request::patch("/v2/a/blobs/uploads/u?_state=12.secret&%5Fstate=s2&digest=d")
             .header("authorization", "Basic secret")
             .header("user-agent", "a\"b")
+            .header("referer", "http://x/v2/a?_state=1.secret&n=1")
             .body(())
             .unwrap();
         let (parts, ()) = request.into_parts();
+        assert_eq!(referer(&parts.headers), "http://x/v2/a?_state=…&n=1");
         let line = request_line(&parts);
         assert_eq!(line, "PATCH /v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d HTTP/1.1");
         assert_eq!(text(&parts.headers, &header::USER_AGENT), "a\\x22b");

@@ -15,6 +15,8 @@ use tracing_subscriber::{
 };
 use wharf_config::{Formatter, Log};
 
+use crate::lines::Lines;
+
 /// The keys that are read here; `log.accesslog.disabled` is for the surface.
 #[cfg(test)]
 pub(crate) const KEYS: &[&str] =
@@ -25,18 +27,19 @@ pub(crate) const START: &str = "wharf::start";
 
 const ACCESS: &str = "wharf::access";
 
-/// Begins to log.
-pub(crate) fn begin(log: &Log) -> Result<(), Box<dyn std::error::Error>> {
-    let access = log.access_log.then(|| {
+/// Begins to log; what is returned is to be flushed at the end, if there is an access log.
+pub(crate) fn begin(log: &Log) -> Result<Option<Lines>, Box<dyn std::error::Error>> {
+    let lines = log.access_log.then(|| Lines::to(std::io::stdout())).transpose()?;
+    let access = lines.clone().map(|lines| {
         tracing_subscriber::fmt::layer()
             .event_format(MessageOnly)
-            .with_writer(std::io::stdout)
+            .with_writer(lines)
             .with_filter(Targets::new().with_target(ACCESS, Level::INFO))
     });
     let subscriber =
         tracing_subscriber::registry().with(events(log).with_filter(wanted(log))).with(access);
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok(())
+    Ok(lines)
 }
 
 /// Ours from the configured level on; of others only what is wrong.

@@ -5,6 +5,7 @@
 
 mod cli;
 mod files;
+mod lines;
 mod load;
 mod log;
 mod serve;

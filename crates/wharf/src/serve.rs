@@ -5,7 +5,7 @@ use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{files, load, log, signals};
+use crate::{files, lines::Lines, load, log, signals};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -13,7 +13,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// Serves until a signal says otherwise.
 pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let load::Found { loaded, source } = load::load(path)?;
-    log::begin(&loaded.configuration.log)?;
+    let access_log = log::begin(&loaded.configuration.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -21,6 +21,7 @@ pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(run(&loaded.configuration, &source));
     runtime.shutdown_timeout(LAST_MOMENT);
+    access_log.iter().for_each(Lines::flush);
     result
 }
 
