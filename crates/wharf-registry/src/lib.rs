@@ -22,3 +22,8 @@ pub use wharf_storage as storage;
 pub use error::Error;
 pub use namespace::NamespaceBuilder;
 pub use server::{Server, ServerBuilder};
+
+/// The examples of the project's front page compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;

@@ -1,9 +1,10 @@
 //! A registry program under test: started, killed, started again.
 
 use std::{
+    fs,
     io::{self, BufRead, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -71,6 +72,15 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Writes a configuration, in the schema of distribution, for a store in `data` below this folder and
+/// a free port of the loopback interface. Returns the path of the file.
+pub fn write_config(folder: &Path) -> io::Result<PathBuf> {
+    let (file, root) = (folder.join("config.yml"), folder.join("data"));
+    let storage = format!("storage:\n  filesystem:\n    rootdirectory: {}\n", root.display());
+    fs::write(&file, format!("version: 0.1\n{storage}http:\n  addr: 127.0.0.1:0\n"))?;
+    Ok(file)
 }
 
 /// The address in a line such as `… listening on 127.0.0.1:5000 …`.

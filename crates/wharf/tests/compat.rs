@@ -4,15 +4,11 @@
 //! The peers are programs named by `WHARF_PEERS`, paths joined by `:` (distribution 3.x, docker-registry
 //! 2.8); without it the test says that it skips. `cargo xtask ci` sets it.
 
-use std::{
-    env, fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{env, net::SocketAddr, path::Path};
 
 use wharf_digest::{Algorithm, Digest};
 use wharf_testkit::{
-    process::Server,
+    process::{Server, write_config},
     raw::{Client, Response},
 };
 
@@ -52,7 +48,7 @@ fn a_store_is_served_by_both_whoever_wrote_it() {
 
 fn both_ways(peer: &Path) {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = write_config(folder.path());
+    let config = write_config(folder.path()).expect("write the configuration");
     let wharf = Path::new(env!("CARGO_BIN_EXE_wharf"));
 
     let theirs = with(peer, &config, |address| push(address, "theirs/app", "peer"));
@@ -238,15 +234,4 @@ fn with<T>(program: &Path, config: &Path, act: impl FnOnce(SocketAddr) -> T) -> 
     let result = act(server.address());
     server.kill().expect("kill");
     result
-}
-
-fn write_config(folder: &Path) -> PathBuf {
-    let path = folder.join("config.yml");
-    let text = format!(
-        "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  \
-         addr: 127.0.0.1:0\n",
-        folder.join("data").display()
-    );
-    fs::write(&path, text).expect("write the configuration");
-    path
 }

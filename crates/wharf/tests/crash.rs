@@ -6,9 +6,9 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs, io,
+    env, io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use std::{
 
 use wharf_digest::Digest;
 use wharf_testkit::{
-    process::Server,
+    process::{Server, write_config},
     raw::{Client, Response},
 };
 
@@ -50,7 +50,7 @@ struct Random(u64);
 fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let kills = env::var("WHARF_CRASH_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = write_config(folder.path());
+    let config = write_config(folder.path()).expect("write the configuration");
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let mut random = Random(0x5eed_cafe);
     let mut resumed = 0;
@@ -279,16 +279,6 @@ fn image_manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
 
 fn start(config: &Path) -> Server {
     Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), config).expect("the server starts")
-}
-
-fn write_config(folder: &Path) -> PathBuf {
-    let path = folder.join("config.yml");
-    let text = format!(
-        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
-        folder.join("data").display()
-    );
-    fs::write(&path, text).expect("write the configuration");
-    path
 }
 
 // === impl Random ===

@@ -6,13 +6,13 @@ use std::{
     env, fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
 use wharf_digest::{Algorithm, Digester};
 use wharf_testkit::{
-    process::Server,
+    process::{Server, write_config},
     raw::{Client, Response},
 };
 
@@ -121,11 +121,6 @@ fn read_head(stream: &mut TcpStream) -> String {
 }
 
 fn start(folder: &Path) -> Server {
-    let config: PathBuf = folder.join("config.yml");
-    let text = format!(
-        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
-        folder.join("data").display()
-    );
-    fs::write(&config, text).expect("write the configuration");
+    let config = write_config(folder).expect("write the configuration");
     Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), &config).expect("the server starts")
 }
