@@ -11,16 +11,21 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, fsync, linkat, mkdirat, openat, renameat, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, fsync, linkat, mkdirat, openat, renameat, unlinkat},
     io::Errno,
 };
-use wharf_driver::StoragePath;
+use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
 use crate::{
-    fault::is_absent,
+    driver::Options,
+    durable::Identity,
+    fault::{is_absent, is_taken},
+    listing::Listings,
+    place::HIDDEN,
     remove::remove_tree,
     trace::{FileId, Step, Trace, take},
     writable::Writable,
+    writers::{Age, Writers},
 };
 
 /// A root and what lies beneath it.
@@ -34,6 +39,8 @@ pub(crate) struct Disk {
     links: bool,
     next_file: AtomicU64,
     trace: Option<Trace>,
+    listings: Listings,
+    writers: Writers,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -50,12 +57,42 @@ const CREATE: OFlags = OFlags::RDWR
 
 impl Disk {
     /// Opens a root, which is made if it is not there.
-    pub(crate) fn open(path: &Path, trace: Option<Trace>, plain: bool) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, options: &Options) -> io::Result<Self> {
+        let plain = options.plain;
         make_root(path)?;
         let path = path.canonicalize()?;
         let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
         let beneath = !plain && open_beneath(&root, ".", FOLDER).is_ok();
-        Ok(Self { root, path, beneath, links: !plain, next_file: AtomicU64::new(0), trace })
+        Ok(Self {
+            root,
+            path,
+            beneath,
+            links: !plain,
+            next_file: AtomicU64::new(0),
+            trace: options.trace.clone(),
+            listings: Listings::new(options.listed_names),
+            writers: Writers::default(),
+        })
+    }
+
+    /// Which folder the root is.
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        Identity::of(&self.root)
+    }
+
+    /// One page of a folder.
+    pub(crate) fn list(&self, path: &StoragePath, request: ListRequest<'_>) -> io::Result<Listing> {
+        self.listings.page(self, path, request)
+    }
+
+    /// How often a folder was read for lists.
+    pub(crate) fn scans(&self) -> u64 {
+        self.listings.scans()
+    }
+
+    /// The age in which nobody else writes.
+    pub(crate) fn alone(&self) -> Option<Age> {
+        self.writers.alone(self)
     }
 
     /// A folder that is there.
@@ -63,12 +100,8 @@ impl Disk {
         self.resolve(path, FOLDER)
     }
 
-    /// A folder that is made if it is not there, with all above it; `made` hears of each new one.
-    pub(crate) fn make_folder(
-        &self,
-        path: &StoragePath,
-        made: &dyn Fn(&StoragePath),
-    ) -> io::Result<OwnedFd> {
+    /// A folder that is made if it is not there, with all above it.
+    pub(crate) fn make_folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
         let absent = match self.folder(path) {
             Err(error) if is_absent(&error) => error,
             found => return found,
@@ -76,14 +109,21 @@ impl Disk {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Err(absent);
         };
-        let parent = self.make_folder(&parent, made)?;
+        let parent = self.make_folder(&parent)?;
         let make = || Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o777))?);
-        match self.step(make, || Step::MakeFolder(path.clone())) {
-            Ok(()) => made(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        let made = self.change(&parent, path, Some(EntryKind::Folder), || {
+            self.step(make, || Step::MakeFolder(path.clone()))
+        });
+        match made {
+            Ok(()) => {
+                let folder = self.folder(path)?;
+                // What is known under its number was of another folder, which is gone.
+                self.listings.forget(&folder)?;
+                Ok(folder)
+            }
+            Err(error) if is_taken(&error) => self.folder(path),
+            Err(error) => Err(error),
         }
-        self.folder(path)
     }
 
     /// Whatever is at a path, not to be read or written but to be described.
@@ -115,25 +155,25 @@ impl Disk {
     pub(crate) fn create(&self, path: &StoragePath) -> io::Result<Writable> {
         let (folder, name) = self.place_of(path)?;
         let (id, mode) = (self.next_id(), Mode::from_raw_mode(0o666));
-        let file = self.step(
-            || Ok(File::from(openat(&folder, name, CREATE, mode)?)),
-            || Step::Create(path.clone(), id),
-        )?;
+        let file = self.change(&folder, path, Some(EntryKind::File), || {
+            self.step(
+                || Ok(File::from(openat(&folder, name, CREATE, mode)?)),
+                || Step::Create(path.clone(), id),
+            )
+        })?;
         Ok(Writable { file, id, trace: self.trace.clone() })
     }
 
-    /// Moves a name to where `folder`, which is the open parent of `to`, is now.
+    /// Moves the name of a file to where `folder`, which is the open parent of `to`, is now.
     pub(crate) fn rename_into(
         &self,
         from: &StoragePath,
         folder: &OwnedFd,
         to: &StoragePath,
     ) -> io::Result<()> {
-        let (source, name) = self.place_of(from)?;
-        self.step(
-            || Ok(renameat(&source, name, folder, last(to)?)?),
-            || Step::Rename(from.clone(), to.clone()),
-        )
+        self.move_into(from, folder, to, |source, name, new| {
+            Ok(renameat(source, name, folder, new)?)
+        })
     }
 
     /// As [`Disk::rename_into`], but fails if the name is taken.
@@ -143,16 +183,42 @@ impl Disk {
         folder: &OwnedFd,
         to: &StoragePath,
     ) -> io::Result<()> {
-        let (source, name) = self.place_of(from)?;
-        self.step(
-            || Ok(rename_new(&source, name, folder, last(to)?)?),
-            || Step::Rename(from.clone(), to.clone()),
-        )
+        self.move_into(from, folder, to, |source, name, new| {
+            Ok(rename_new(source, name, folder, new)?)
+        })
     }
 
-    /// Moves a name, and replaces what is there.
+    /// Moves the name of a file, and replaces what is there.
     pub(crate) fn rename(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
         self.rename_into(from, &self.place_of(to)?.0, to)
+    }
+
+    /// Moves whatever has a name to a hidden place.
+    pub(crate) fn hide(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
+        let ((source, name), (folder, new)) = (self.place_of(from)?, self.place_of(to)?);
+        self.change(&source, from, None, || {
+            self.step(
+                || Ok(renameat(&source, name, &folder, new)?),
+                || Step::Rename(from.clone(), to.clone()),
+            )
+        })
+    }
+
+    fn move_into(
+        &self,
+        from: &StoragePath,
+        folder: &OwnedFd,
+        to: &StoragePath,
+        act: impl FnOnce(&OwnedFd, &str, &str) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let ((source, name), new) = (self.place_of(from)?, last(to)?);
+        let done = self.change(folder, to, Some(EntryKind::File), || {
+            self.step(|| act(&source, name, new), || Step::Rename(from.clone(), to.clone()))
+        });
+        if !HIDDEN.hides(from) {
+            self.listings.forget(&source)?;
+        }
+        done
     }
 
     /// Gives a file a further name where `folder`, which is the open parent of `to`, is now; fails
@@ -167,10 +233,12 @@ impl Disk {
         if !self.links {
             return Err(Errno::OPNOTSUPP.into());
         }
-        self.step(
-            || Ok(linkat(&source, name, folder, last(to)?, AtFlags::empty())?),
-            || Step::Link(from.clone(), to.clone()),
-        )
+        self.change(folder, to, Some(EntryKind::File), || {
+            self.step(
+                || Ok(linkat(&source, name, folder, last(to)?, AtFlags::empty())?),
+                || Step::Link(from.clone(), to.clone()),
+            )
+        })
     }
 
     /// Gives a file a further name.
@@ -181,7 +249,12 @@ impl Disk {
     /// Removes the name of a file.
     pub(crate) fn unlink(&self, path: &StoragePath) -> io::Result<()> {
         let (folder, name) = self.place_of(path)?;
-        self.step(|| Ok(unlinkat(&folder, name, AtFlags::empty())?), || Step::Unlink(path.clone()))
+        self.change(&folder, path, None, || {
+            self.step(
+                || Ok(unlinkat(&folder, name, AtFlags::empty())?),
+                || Step::Unlink(path.clone()),
+            )
+        })
     }
 
     /// Removes a folder with everything below it, and follows no symlink on the way.
@@ -202,6 +275,55 @@ impl Disk {
     pub(crate) fn sync_path(&self, path: &StoragePath) -> io::Result<()> {
         let file = self.read(path)?;
         self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
+    }
+
+    /// The names in a hidden folder.
+    pub(crate) fn names(&self, folder: &StoragePath) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for found in Dir::new(self.folder(folder)?)? {
+            let name = found?.file_name().to_string_lossy().into_owned();
+            if !matches!(name.as_str(), "." | "..") {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// A new hidden file that no power cut concerns.
+    pub(crate) fn create_untraced(&self, path: &StoragePath) -> io::Result<File> {
+        let (folder, name) = self.place_of(path)?;
+        Ok(File::from(openat(&folder, name, CREATE, Mode::from_raw_mode(0o666))?))
+    }
+
+    /// Moves such a file.
+    pub(crate) fn rename_untraced(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
+        let ((source, name), (folder, new)) = (self.place_of(from)?, self.place_of(to)?);
+        Ok(renameat(&source, name, &folder, new)?)
+    }
+
+    /// Removes such a file.
+    pub(crate) fn unlink_untraced(&self, path: &StoragePath) -> io::Result<()> {
+        let (folder, name) = self.place_of(path)?;
+        Ok(unlinkat(&folder, name, AtFlags::empty())?)
+    }
+
+    /// Makes a change to the open parent of `path` that lists will know of.
+    fn change<T>(
+        &self,
+        folder: &OwnedFd,
+        path: &StoragePath,
+        now: Option<EntryKind>,
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        if HIDDEN.hides(path) {
+            return act();
+        }
+        match self.writers.announce(self) {
+            // On a disk that is full, what makes room has to go on.
+            Err(error) if now.is_none() => tracing::warn!(%error, "others do not know of us"),
+            announced => announced?,
+        }
+        self.listings.change(self, folder, (last(path)?, now), act)
     }
 
     fn place_of<'a>(&self, path: &'a StoragePath) -> io::Result<(OwnedFd, &'a str)> {

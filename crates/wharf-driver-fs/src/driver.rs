@@ -20,7 +20,6 @@ use crate::{
     disk::Disk,
     durable::DurableFolders,
     fault::{At, is_absent},
-    listing::Listings,
     place::{HIDDEN, Tree},
     running::Running,
     session::{Session, last_checkpoint},
@@ -64,14 +63,19 @@ impl FsDriver {
     /// died left behind. A root that cannot be written to can still be read.
     pub fn new(root: impl AsRef<Path>, options: Options) -> io::Result<Self> {
         let tree = Tree {
-            disk: Disk::open(root.as_ref(), options.trace, options.plain)?,
+            disk: Disk::open(root.as_ref(), &options)?,
             durable: DurableFolders::new(options.durable_folders),
-            listings: Listings::new(options.listed_names),
             running: Running::default(),
             unsettled: Unsettled::default(),
         };
         tree.clean(options.leftover_age);
         Ok(Self { tree: Arc::new(tree), read_at_once: options.read_at_once })
+    }
+
+    /// How often a folder was read, for tests of what lists cost.
+    #[doc(hidden)]
+    pub fn scans(&self) -> u64 {
+        self.tree.disk.scans()
     }
 
     async fn run<T: Send + 'static>(
@@ -165,7 +169,7 @@ impl Driver for FsDriver {
         let (after, limit) = (request.after.map(str::to_owned), request.limit);
         self.run(folder, move |tree, folder| {
             let request = ListRequest { after: after.as_deref(), limit };
-            match tree.listings.page(&tree.disk, folder, request) {
+            match tree.disk.list(folder, request) {
                 Err(error) if is_no_folder(&error) => Ok(Listing::default()),
                 page => page.at(folder),
             }

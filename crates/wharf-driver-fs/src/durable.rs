@@ -1,6 +1,11 @@
 //! Which folders are known to be durable, and how the others become so.
 
-use std::{fs::File, io, os::fd::OwnedFd, os::unix::fs::MetadataExt, time::SystemTime};
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    time::SystemTime,
+};
 
 use moka::sync::Cache;
 use wharf_driver::StoragePath;
@@ -13,7 +18,7 @@ pub(crate) struct DurableFolders(Cache<StoragePath, Identity>);
 
 /// Tells a folder from one that was made later under the same name. Inode numbers are used again
 /// soon, birth times are not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
@@ -54,7 +59,12 @@ impl DurableFolders {
 
 impl Identity {
     pub(crate) fn of(folder: &OwnedFd) -> io::Result<Self> {
-        let metadata = File::from(folder.try_clone()?).metadata()?;
-        Ok(Self { device: metadata.dev(), inode: metadata.ino(), born: metadata.created().ok() })
+        Ok(Self::from(&File::from(folder.try_clone()?).metadata()?))
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino(), born: metadata.created().ok() }
     }
 }

@@ -7,8 +7,10 @@
 //!   the folder, and every folder above it that may be new, is synced.
 //! - An upload grows in its session folder and is linked to its target, so that publishing four
 //!   gigabytes costs as much as publishing four bytes.
-//! - The folder `.wharf` below the root holds temporary files and what is being removed. It is hidden,
-//!   and may be deleted while no driver runs.
+//! - The folder `.wharf` below the root holds temporary files, what is being removed, and a marker for
+//!   each driver that writes. It is hidden, and may be deleted while no driver runs.
+//! - A list is current, however many drivers write below the root. A program that writes without a
+//!   driver, in the same moments and the same folder as a driver, may be seen some seconds later.
 //! - No symlink leads out of the root.
 //!
 //! ```
@@ -33,6 +35,7 @@ mod driver;
 mod durable;
 mod fault;
 mod listing;
+mod names;
 mod place;
 mod remove;
 mod running;
@@ -41,5 +44,6 @@ pub mod trace;
 mod unsettled;
 mod upload;
 mod writable;
+mod writers;
 
 pub use driver::{FsDriver, Options};

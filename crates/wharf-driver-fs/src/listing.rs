@@ -1,49 +1,140 @@
-//! The sorted names of folders, kept while they are certain to be current.
+//! The names of folders, kept while they are certain to be current.
+//!
+//! The modification time of a folder tells of changes, but it has the grain of a timer tick: of two
+//! changes in one tick it shows only the first. Names that were read when their folder had rested for
+//! some seconds are therefore *certain* for as long as the time stays the same, whoever writes.
+//!
+//! A change of our own moves the time by our own hand. It is made between two looks at the time, one
+//! at a time in each folder, and what it did is remembered beside the names. If the first look finds
+//! the time that is known, nothing came in between that the time can show. What it cannot show is a
+//! change by others in the very ticks in which we change the folder ourselves. So such names count
+//! only
+//!
+//! - while no other driver has written below the root since they were known ([`crate::writers`]), and
+//! - for a few seconds, after which the folder is read anew. That bounds what a program can do that
+//!   writes without a driver, and so without saying so.
 
 use std::{
-    ffi::CStr,
+    collections::HashMap,
     fs::File,
     io,
     os::fd::OwnedFd,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
 };
 
 use moka::sync::Cache;
-use rustix::fs::{Dir, FileType};
-use wharf_driver::{Entry, EntryKind, ListRequest, Listing, StoragePath};
+use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
-use crate::{disk::Disk, durable::Identity, place::HIDDEN};
+use crate::{
+    disk::Disk,
+    durable::Identity,
+    names::{Changes, Names, select},
+    writers::Age,
+};
 
 /// Remembers what folders hold, so that a page costs a page and not the folder.
-///
-/// Other processes write too, so the modification time of a folder decides. It has the grain of a
-/// timer tick: names that were read within the same tick as a change may lack the next change of
-/// that tick. Only names that were read well after the last change are taken again.
 #[derive(Debug)]
-pub(crate) struct Listings(Cache<StoragePath, Arc<Names>>);
+pub(crate) struct Listings {
+    /// The folders that somebody keeps or works on: never two for the same one.
+    folders: Arc<Folders>,
+    kept: Cache<Identity, Kept>,
+    room: u64,
+    scans: AtomicU64,
+}
+
+type Folders = Mutex<HashMap<Identity, Weak<Folder>>>;
+
+#[derive(Clone, Debug)]
+struct Kept {
+    folder: Arc<Folder>,
+    weight: u32,
+}
 
 #[derive(Debug)]
-struct Names {
+struct Folder {
     identity: Identity,
+    folders: Arc<Folders>,
+    /// Held by who reads the folder; the others wait for what it finds.
+    scanning: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Known>,
+    /// What we do while the folder is being read.
+    meanwhile: Option<Since>,
+}
+
+#[derive(Debug)]
+struct Known {
+    names: Names,
+    since: Since,
+    /// When the reading began.
+    read: Instant,
+    trust: Trust,
+}
+
+/// Our own changes since a look at a folder.
+#[derive(Debug)]
+struct Since {
+    changes: Changes,
+    /// The folder's time after the last of them.
     modified: SystemTime,
-    /// Whether the folder had rested before it was read.
-    settled: bool,
-    sorted: Vec<Entry>,
+    /// Whether nothing else happened that the time can show.
+    unbroken: bool,
+}
+
+/// One change of ours, and the folder's time before and after it.
+struct Change<'a> {
+    name: &'a str,
+    now: Option<EntryKind>,
+    before: SystemTime,
+    after: SystemTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Trust {
+    /// While the time stays the same.
+    Certain,
+    /// While the time stays the same, no other driver writes, and it is not later than that.
+    Alone { age: Age, until: Instant },
+    /// Only for who asked before the folder was read.
+    Never,
 }
 
 /// How long a folder must have rested.
 const REST: Duration = Duration::from_secs(2);
+/// How long names count that a change of our own was added to.
+const LEASE: Duration = Duration::from_secs(3);
+/// Of the time, no more than one part in so many goes into reading a folder again and again.
+const SHARE: u32 = 20;
+/// What a folder weighs itself, in names.
+const OVERHEAD: usize = 16;
 
 // === impl Listings ===
 
 impl Listings {
     /// Remembers at most `names`, over all folders.
     pub(crate) fn new(names: u64) -> Self {
-        let weigh = |_: &StoragePath, names: &Arc<Names>| {
-            u32::try_from(names.sorted.len().saturating_add(1)).unwrap_or(u32::MAX)
-        };
-        Self(Cache::builder().max_capacity(names).weigher(weigh).build())
+        Self {
+            folders: Arc::default(),
+            kept: Cache::builder()
+                .max_capacity(names)
+                .weigher(|_, kept: &Kept| kept.weight)
+                .build(),
+            room: names.saturating_sub(OVERHEAD as u64),
+            scans: AtomicU64::new(0),
+        }
+    }
+
+    /// How often a folder was read.
+    pub(crate) fn scans(&self) -> u64 {
+        self.scans.load(Ordering::Relaxed)
     }
 
     /// One page of a folder.
@@ -53,79 +144,204 @@ impl Listings {
         path: &StoragePath,
         request: ListRequest<'_>,
     ) -> io::Result<Listing> {
-        let folder = disk.folder(path)?;
-        let metadata = File::from(folder.try_clone()?).metadata()?;
-        let (identity, modified) = (Identity::of(&folder)?, metadata.modified()?);
-        let known = self.0.get(path).filter(|known| {
-            known.settled && known.identity == identity && known.modified == modified
-        });
-        if let Some(names) = known {
-            return Ok(names.page(request));
+        let asked = Instant::now();
+        let open = disk.folder(path)?;
+        let folder = self.folder(look(&open)?.0);
+        if let Some(page) = folder.page(disk, &open, asked, request)? {
+            return Ok(page);
         }
-        let settled = modified.checked_add(REST).is_some_and(|rested| rested <= SystemTime::now());
-        let sorted = scan(disk, path, folder)?;
-        let names = Arc::new(Names { identity, modified, settled, sorted });
-        if settled {
-            self.0.insert(path.clone(), Arc::clone(&names));
+        let _scanning = lock(&folder.scanning);
+        if let Some(page) = folder.page(disk, &open, asked, request)? {
+            return Ok(page);
         }
-        Ok(names.page(request))
-    }
-
-    /// Says that this process changed a folder.
-    pub(crate) fn forget(&self, folder: &StoragePath) {
-        self.0.invalidate(folder);
-    }
-}
-
-// === impl Names ===
-
-impl Names {
-    fn page(&self, request: ListRequest<'_>) -> Listing {
-        let start = request
-            .after
-            .map_or(0, |after| self.sorted.partition_point(|entry| entry.name.as_str() <= after));
-        let rest = &self.sorted[start..];
-        let taken = rest.len().min(request.limit);
-        Listing { entries: rest[..taken].to_vec(), more: taken < rest.len() }
-    }
-}
-
-fn scan(disk: &Disk, path: &StoragePath, folder: OwnedFd) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for found in Dir::new(folder)? {
-        let found = found?;
-        // A name that no path can have is not content of ours.
-        let Some((name, child)) = child(path, found.file_name()) else {
-            continue;
+        self.scans.fetch_add(1, Ordering::Relaxed);
+        let Some((page, count)) = folder.read(disk, path, &open, self.room, request)? else {
+            return select(disk, path, &open, request);
         };
-        if let Some(kind) = kind(disk, &child, found.file_type()) {
-            entries.push(Entry { name, kind });
-        }
+        let weight = count.saturating_add(OVERHEAD).try_into().unwrap_or(u32::MAX);
+        self.kept.insert(folder.identity, Kept { folder: Arc::clone(&folder), weight });
+        Ok(page)
     }
-    entries.sort_unstable();
-    entries.dedup_by(|a, b| a.name == b.name);
-    Ok(entries)
+
+    /// Makes one change to an open folder: gives `name` to what is `now` there, or takes it away.
+    pub(crate) fn change<T>(
+        &self,
+        disk: &Disk,
+        open: &OwnedFd,
+        (name, now): (&str, Option<EntryKind>),
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let folder = self.folder(look(open)?.0);
+        let mut state = lock(&folder.state);
+        let age = if state.is_certain() { disk.alone() } else { None };
+        let before = look(open)?.1;
+        let done = act();
+        match (&done, look(open)) {
+            (Ok(_), Ok((_, after))) => state.record(&Change { name, now, before, after }, age),
+            (Err(error), _) if changes_nothing(error) => {}
+            _ => state.forget(),
+        }
+        done
+    }
+
+    /// Says that something in an open folder has changed.
+    pub(crate) fn forget(&self, open: &OwnedFd) -> io::Result<()> {
+        lock(&self.folder(look(open)?.0).state).forget();
+        Ok(())
+    }
+
+    fn folder(&self, identity: Identity) -> Arc<Folder> {
+        if let Some(kept) = self.kept.get(&identity) {
+            return kept.folder;
+        }
+        let mut folders = lock(&self.folders);
+        if let Some(folder) = folders.get(&identity).and_then(Weak::upgrade) {
+            return folder;
+        }
+        let folder = Arc::new(Folder {
+            identity,
+            folders: Arc::clone(&self.folders),
+            scanning: Mutex::default(),
+            state: Mutex::default(),
+        });
+        folders.insert(identity, Arc::downgrade(&folder));
+        folder
+    }
 }
 
-fn child(folder: &StoragePath, name: &CStr) -> Option<(String, StoragePath)> {
-    let name = name.to_str().ok()?;
-    let child = folder.join(name).ok()?;
-    (!HIDDEN.hides(&child)).then(|| (name.to_owned(), child))
+// === impl Folder ===
+
+impl Folder {
+    /// A page of what is known, if it counts for who asked then.
+    fn page(
+        &self,
+        disk: &Disk,
+        open: &OwnedFd,
+        asked: Instant,
+        request: ListRequest<'_>,
+    ) -> io::Result<Option<Listing>> {
+        let state = lock(&self.state);
+        let Some(known) = &state.known else {
+            return Ok(None);
+        };
+        // What was read after somebody asked is an answer, whatever happened later.
+        let counts = known.read > asked
+            || known.since.modified == look(open)?.1
+                && match known.trust {
+                    Trust::Certain => true,
+                    Trust::Alone { age, until } => {
+                        Instant::now() < until && disk.alone() == Some(age)
+                    }
+                    Trust::Never => false,
+                };
+        Ok(counts.then(|| known.names.page(&known.since.changes, request)))
+    }
+
+    /// Reads and remembers all names; gives a page, and how many there are. `None` if they are more
+    /// than `room`.
+    fn read(
+        &self,
+        disk: &Disk,
+        path: &StoragePath,
+        open: &OwnedFd,
+        room: u64,
+        request: ListRequest<'_>,
+    ) -> io::Result<Option<(Listing, usize)>> {
+        let age = disk.alone();
+        let modified = lock(&self.state).begin(open)?;
+        let read = Instant::now();
+        let rested = modified.checked_add(REST).is_some_and(|rested| rested <= SystemTime::now());
+        let names = Names::read(disk, path, open, room);
+        let mut state = lock(&self.state);
+        let since = state.meanwhile.take();
+        let (Some(names), Some(since)) = (names?, since) else {
+            return Ok(None);
+        };
+        let trust = match age {
+            _ if !since.unbroken => Trust::Never,
+            _ if rested && since.changes.is_empty() => Trust::Certain,
+            Some(age) => Trust::Alone { age, until: read + LEASE.max(read.elapsed() * SHARE) },
+            None => Trust::Never,
+        };
+        let (page, count) = (names.page(&since.changes, request), names.len());
+        state.known = Some(Known { names, since, read, trust });
+        Ok(Some((page, count)))
+    }
 }
 
-/// What a directory entry is, without a look at it where the directory says.
-fn kind(disk: &Disk, path: &StoragePath, file_type: FileType) -> Option<EntryKind> {
-    match file_type {
-        FileType::RegularFile => Some(EntryKind::File),
-        FileType::Directory => Some(EntryKind::Folder),
-        FileType::Symlink | FileType::Unknown => {
-            let metadata = disk.describe(path).ok()?;
-            match (metadata.is_file(), metadata.is_dir()) {
-                (true, _) => Some(EntryKind::File),
-                (_, true) => Some(EntryKind::Folder),
-                _ => None,
-            }
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let mut folders = lock(&self.folders);
+        // Somebody may have come for the same folder already.
+        if folders.get(&self.identity).is_some_and(|folder| folder.strong_count() == 0) {
+            folders.remove(&self.identity);
         }
-        _ => None,
     }
+}
+
+// === impl State ===
+
+impl State {
+    /// From here on, what we do is remembered for who reads the folder.
+    fn begin(&mut self, open: &OwnedFd) -> io::Result<SystemTime> {
+        let modified = look(open)?.1;
+        self.known = None;
+        self.meanwhile = Some(Since { changes: Changes::new(), modified, unbroken: true });
+        Ok(modified)
+    }
+
+    fn is_certain(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| matches!(known.trust, Trust::Certain))
+    }
+
+    /// Remembers a change of ours, before which the age was `age` if that is needed.
+    fn record(&mut self, change: &Change<'_>, age: Option<Age>) {
+        if let Some(since) = &mut self.meanwhile {
+            since.record(change);
+        }
+        let now = Instant::now();
+        self.known = self.known.take().and_then(|mut known| {
+            known.since.record(change);
+            known.trust = match (known.trust, age) {
+                (Trust::Certain, Some(age)) => Trust::Alone { age, until: now + LEASE },
+                (Trust::Alone { age, until }, _) if now < until => Trust::Alone { age, until },
+                _ => return None,
+            };
+            known.since.unbroken.then_some(known)
+        });
+    }
+
+    fn forget(&mut self) {
+        self.known = None;
+        if let Some(since) = &mut self.meanwhile {
+            since.unbroken = false;
+        }
+    }
+}
+
+// === impl Since ===
+
+impl Since {
+    fn record(&mut self, change: &Change<'_>) {
+        self.unbroken &= change.before == self.modified;
+        self.modified = change.after;
+        self.changes.insert(change.name.to_owned(), change.now);
+    }
+}
+
+/// Which folder is open, and when it was last changed.
+fn look(open: &OwnedFd) -> io::Result<(Identity, SystemTime)> {
+    let metadata = File::from(open.try_clone()?).metadata()?;
+    Ok((Identity::from(&metadata), metadata.modified()?))
+}
+
+/// Whether a step that failed so has certainly left the folder as it was.
+fn changes_nothing(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, Unsupported};
+
+    matches!(error.kind(), AlreadyExists | IsADirectory | NotADirectory | NotFound | Unsupported)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

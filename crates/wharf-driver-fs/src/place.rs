@@ -10,7 +10,6 @@ use crate::{
     disk::Disk,
     durable::{DurableFolders, Identity},
     fault::{cannot_link, is_absent, is_taken},
-    listing::Listings,
     running::Running,
     unsettled::Unsettled,
 };
@@ -20,7 +19,6 @@ use crate::{
 pub(crate) struct Tree {
     pub(crate) disk: Disk,
     pub(crate) durable: DurableFolders,
-    pub(crate) listings: Listings,
     pub(crate) running: Running,
     pub(crate) unsettled: Unsettled,
 }
@@ -48,6 +46,16 @@ impl Hidden {
     /// Where folders go that are to be removed.
     pub(crate) fn trash(&self) -> StoragePath {
         self.folder("trash")
+    }
+
+    /// Where drivers say that they write.
+    pub(crate) fn writers(&self) -> StoragePath {
+        self.folder("writers")
+    }
+
+    /// Whether a name below the root is ours.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        name == self.0
     }
 
     fn folder(&self, name: &str) -> StoragePath {
@@ -131,22 +139,13 @@ impl Tree {
         parent: &StoragePath,
         act: &impl Fn(&OwnedFd) -> io::Result<()>,
     ) -> io::Result<bool> {
-        let folder = self.make_folder(parent)?;
-        let acted = act(&folder);
-        self.listings.forget(parent);
-        acted?;
+        let folder = self.disk.make_folder(parent)?;
+        act(&folder)?;
         let now = self.disk.folder(parent)?;
         if Identity::of(&now)? != Identity::of(&folder)? {
             return Ok(false);
         }
         self.durable.sync(&self.disk, parent, now).map(|()| true)
-    }
-
-    /// A folder, made if it is not there.
-    pub(crate) fn make_folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
-        self.disk.make_folder(path, &|made| {
-            made.parent().iter().for_each(|parent| self.listings.forget(parent));
-        })
     }
 
     /// Makes the entries of a folder durable, and the way to it.
@@ -160,7 +159,7 @@ impl Tree {
         act: impl FnOnce(&StoragePath) -> io::Result<T>,
     ) -> io::Result<T> {
         let folder = HIDDEN.tmp();
-        self.disk.make_folder(&folder, &|_| ())?;
+        self.disk.make_folder(&folder)?;
         let temporary = folder.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let done = act(&temporary);
         match self.disk.unlink(&temporary) {

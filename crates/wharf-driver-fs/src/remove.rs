@@ -30,9 +30,7 @@ impl Tree {
         let Some(parent) = path.parent() else {
             return Ok(false);
         };
-        let unlinked = self.disk.unlink(path);
-        self.listings.forget(&parent);
-        match unlinked {
+        match self.disk.unlink(path) {
             Ok(()) => present(self.sync_folder(&parent)).map(|_| true),
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(false),
             Err(error) if is_absent(&error) => Ok(false),
@@ -50,13 +48,12 @@ impl Tree {
             _ => return Ok(false),
         }
         let trash = HIDDEN.trash();
-        self.disk.make_folder(&trash, &|_| ())?;
+        self.disk.make_folder(&trash)?;
         let doomed = trash.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         // One step for every reader, and gone for good with one sync, however much is below.
-        if present(self.disk.rename(folder, &doomed))?.is_none() {
+        if present(self.disk.hide(folder, &doomed))?.is_none() {
             return Ok(false);
         }
-        self.listings.forget(&parent);
         present(self.sync_folder(&parent))?;
         if let Err(error) = self.disk.remove_tree(&doomed) {
             tracing::warn!(path = %doomed, %error, "a removed folder still takes space");
@@ -68,7 +65,7 @@ impl Tree {
         let root = StoragePath::root();
         let all = ListRequest { after: None, limit: usize::MAX };
         let mut any = false;
-        for entry in self.listings.page(&self.disk, &root, all)?.entries {
+        for entry in self.disk.list(&root, all)?.entries {
             let child = root.join(&entry.name).map_err(io::Error::other)?;
             any |= self.delete(&child)? || self.delete_below(&child)?;
         }

@@ -161,7 +161,6 @@ impl Session {
             return Ok(());
         }
         let names = &self.names;
-        self.tree.listings.forget(&names.folder);
         // The checkpoint goes before the bytes that it counts.
         for name in [&names.checkpoint, &names.fresh, &names.copy, &names.data, &names.published] {
             present(self.tree.disk.unlink(name)).at(name)?;
@@ -272,7 +271,6 @@ impl Session {
         fresh.write(0, &[record])?;
         fresh.sync()?;
         disk.rename(&names.fresh, &names.checkpoint)?;
-        self.tree.listings.forget(&names.folder);
         self.tree.sync_folder(&names.folder)
     }
 

@@ -71,8 +71,7 @@ pub(super) fn read_checkpoint(disk: &Disk, names: &Names) -> Result<Option<Check
 /// Empty data that we hold; `None` if it vanished meanwhile.
 pub(super) fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>> {
     let (disk, path) = (&tree.disk, &names.data);
-    tree.make_folder(&names.folder).at(&names.folder)?;
-    tree.listings.forget(&names.folder);
+    disk.make_folder(&names.folder).at(&names.folder)?;
     let data = match disk.create(path) {
         Ok(data) => lock(&data, path).map(|()| Some(data))?,
         Err(error) if is_taken(&error) => hold(disk, path)?,
