@@ -32,9 +32,12 @@ use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 use crate::{
     disk::Disk,
     durable::Identity,
-    names::{Changes, Names, select},
-    writers::Age,
+    names::{Names, select},
 };
+
+mod known;
+
+use self::known::{Change, Known, LEASE, State, Trust};
 
 /// Remembers what folders hold, so that a page costs a page and not the folder.
 #[derive(Debug)]
@@ -63,54 +66,8 @@ struct Folder {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    known: Option<Known>,
-    /// What we do while the folder is being read.
-    meanwhile: Option<Since>,
-}
-
-#[derive(Debug)]
-struct Known {
-    names: Names,
-    since: Since,
-    /// When the reading began.
-    read: Instant,
-    trust: Trust,
-}
-
-/// Our own changes since a look at a folder.
-#[derive(Debug)]
-struct Since {
-    changes: Changes,
-    /// The folder's time after the last of them.
-    modified: SystemTime,
-    /// Whether nothing else happened that the time can show.
-    unbroken: bool,
-}
-
-/// One change of ours, and the folder's time before and after it.
-struct Change<'a> {
-    name: &'a str,
-    now: Option<EntryKind>,
-    before: SystemTime,
-    after: SystemTime,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Trust {
-    /// While the time stays the same.
-    Certain,
-    /// While the time stays the same, no other driver writes, and it is not later than that.
-    Alone { age: Age, until: Instant },
-    /// Only for who asked before the folder was read.
-    Never,
-}
-
 /// How long a folder must have rested.
 const REST: Duration = Duration::from_secs(2);
-/// How long names count that a change of our own was added to.
-const LEASE: Duration = Duration::from_secs(3);
 /// Of the time, no more than one part in so many goes into reading a folder again and again.
 const SHARE: u32 = 20;
 /// What a folder weighs itself, in names.
@@ -276,56 +233,6 @@ impl Drop for Folder {
         if folders.get(&self.identity).is_some_and(|folder| folder.strong_count() == 0) {
             folders.remove(&self.identity);
         }
-    }
-}
-
-// === impl State ===
-
-impl State {
-    /// From here on, what we do is remembered for who reads the folder.
-    fn begin(&mut self, open: &OwnedFd) -> io::Result<SystemTime> {
-        let modified = look(open)?.1;
-        self.known = None;
-        self.meanwhile = Some(Since { changes: Changes::new(), modified, unbroken: true });
-        Ok(modified)
-    }
-
-    fn is_certain(&self) -> bool {
-        self.known.as_ref().is_some_and(|known| matches!(known.trust, Trust::Certain))
-    }
-
-    /// Remembers a change of ours, before which the age was `age` if that is needed.
-    fn record(&mut self, change: &Change<'_>, age: Option<Age>) {
-        if let Some(since) = &mut self.meanwhile {
-            since.record(change);
-        }
-        let now = Instant::now();
-        self.known = self.known.take().and_then(|mut known| {
-            known.since.record(change);
-            known.trust = match (known.trust, age) {
-                (Trust::Certain, Some(age)) => Trust::Alone { age, until: now + LEASE },
-                (Trust::Alone { age, until }, _) if now < until => Trust::Alone { age, until },
-                _ => return None,
-            };
-            known.since.unbroken.then_some(known)
-        });
-    }
-
-    fn forget(&mut self) {
-        self.known = None;
-        if let Some(since) = &mut self.meanwhile {
-            since.unbroken = false;
-        }
-    }
-}
-
-// === impl Since ===
-
-impl Since {
-    fn record(&mut self, change: &Change<'_>) {
-        self.unbroken &= change.before == self.modified;
-        self.modified = change.after;
-        self.changes.insert(change.name.to_owned(), change.now);
     }
 }
 

@@ -63,8 +63,9 @@ impl Writers {
         // Before anything is removed: who comes after us may find nobody.
         seen.others += 1;
         if !found.contains(&own) {
-            // Somebody cleaned up. Others have to see us again.
+            // Somebody cleaned up. Others have to see us again, or they miss whom we remove.
             seen.own = Marker::place(disk).ok();
+            seen.own.as_ref()?;
         }
         for other in found.iter().filter(|found| **found != own) {
             if let Err(error) = remove_dead(disk, other) {
