@@ -171,19 +171,23 @@ async fn who_writes_without_a_driver_is_seen_soon_where_the_time_shows_nothing()
     let root = folder();
     let tags = root.path().join("tags");
     let driver = open(root.path());
-    put(&driver, "tags/a").await;
-    assert_eq!(names(&driver, "tags").await, ["a"]);
-    unseen(&tags, async {
-        fs::write(tags.join("b"), "x").unwrap();
-        fs::remove_file(tags.join("a")).unwrap();
-    })
-    .await;
-    let begin = Instant::now();
-    while names(&driver, "tags").await != ["b"] {
-        assert!(begin.elapsed() < PATIENCE);
-        // Writing goes on, and keeps nothing from being seen.
-        put(&driver, "tags/c").await;
-        driver.delete(&path("tags/c")).await.unwrap();
+    // Whether we go on writing meanwhile or not: neither keeps anything from being seen.
+    for (writes, gone, new) in [(false, "a", "b"), (true, "b", "a")] {
+        put(&driver, &format!("tags/{gone}")).await;
+        assert_eq!(names(&driver, "tags").await, [gone]);
+        unseen(&tags, async {
+            fs::write(tags.join(new), "x").unwrap();
+            fs::remove_file(tags.join(gone)).unwrap();
+        })
+        .await;
+        let begin = Instant::now();
+        while names(&driver, "tags").await != [new] {
+            assert!(begin.elapsed() < PATIENCE, "writes: {writes}");
+            if writes {
+                put(&driver, "tags/c").await;
+                driver.delete(&path("tags/c")).await.unwrap();
+            }
+        }
     }
 }
 
