@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: everything that a change has to pass, one step after the other.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -172,22 +173,32 @@ fn crash() -> Outcome {
 
 /// Stores are exchanged with distribution, as it is and as Debian has it.
 fn compat() -> Outcome {
-    if process::find("go").is_none() {
+    let Some(registry) = distribution(&Workspace::load()?)? else {
         println!("no store is exchanged with distribution: Go, which builds it, is not installed");
         return Ok(());
-    }
-    let bin = Workspace::load()?.target("e2e/bin")?;
-    if !bin.join("registry").is_file() {
-        let mut go = Command::new("go");
-        process::output(go.args(["install", DISTRIBUTION]).env("GOBIN", &bin), LIMIT)?;
-    }
-    let peers = [Some(bin.join("registry")), process::find("docker-registry")];
+    };
+    let peers = [Some(registry), process::find("docker-registry")];
     let peers = std::env::join_paths(peers.into_iter().flatten())?;
     let mut compat = cargo();
     compat.args(["test", "--package", "wharf", "--test", "compat"]).env("WHARF_PEERS", peers);
     // Distribution would look for a collector of traces.
     compat.env("OTEL_TRACES_EXPORTER", "none");
     process::show(&mut compat, LIMIT)
+}
+
+/// The original, which is built if it is not there; nothing without Go.
+pub(crate) fn distribution(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
+    let bin = workspace.target("e2e/bin")?;
+    let registry = bin.join("registry");
+    if registry.is_file() {
+        return Ok(Some(registry));
+    }
+    if process::find("go").is_none() {
+        return Ok(None);
+    }
+    let mut go = Command::new("go");
+    process::output(go.args(["install", DISTRIBUTION]).env("GOBIN", &bin), LIMIT)?;
+    Ok(Some(registry))
 }
 
 /// A short run of every fuzz target, where a nightly toolchain and cargo-fuzz are there.

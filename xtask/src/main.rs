@@ -6,6 +6,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod check_layers;
 mod ci;
 mod codegen;
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Bench(bench::Args),
     CheckLayers(check_layers::Args),
     Codegen(codegen::Args),
     Conformance(conformance::Args),
@@ -54,6 +56,7 @@ fn main() -> std::process::ExitCode {
 impl Task {
     fn run(self) -> Outcome {
         match self {
+            Task::Bench(args) => bench::run(&args),
             Task::CheckLayers(args) => check_layers::run(&args),
             Task::Codegen(args) => codegen::run(&args),
             Task::Conformance(args) => conformance::run(&args),

@@ -137,6 +137,11 @@ impl Background {
         Ok(Self { child: spawn(command)?, grace })
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn terminate(&mut self) -> Outcome {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).stderr(Stdio::null()).status()?;
