@@ -79,14 +79,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
         absent,
         works: Vec::new(),
     };
+    let json = target.join("report.json");
     println!("{}", report.preface());
     for work in works {
         let section = bench.measure(work, &peers)?;
         println!("{} ({})\n{}", section.title, section.name, section.table());
         report.works.push(section);
+        // A run that is broken off leaves what it has found.
+        std::fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     }
-    let json = target.join("report.json");
-    std::fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     println!("written: {}", json.display());
     match args.write_docs {
         true => files::settle(&report.pages(), false, "bench"),
