@@ -7,29 +7,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tempfile::TempDir;
-use wharf_driver::{Driver, ErrorKind, ListRequest, PutMode, Result, StoragePath};
+use wharf_driver::{Driver, ErrorKind, PutMode, Result, StoragePath};
 use wharf_driver_fs::{FsDriver, Options};
 use wharf_testkit::driver_suite::{path, pattern};
 
-const ALL: ListRequest<'_> = ListRequest { after: None, limit: usize::MAX };
+mod support;
 
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("there is room for temporary folders")
-}
-
-fn open(root: &Path) -> FsDriver {
-    FsDriver::new(root, Options::default()).expect("it can be opened")
-}
-
-async fn put(driver: &FsDriver, at: &str) {
-    driver.put(&path(at), "x".into(), PutMode::Overwrite).await.expect("it is stored");
-}
-
-async fn names(driver: &FsDriver, folder: &str) -> Vec<String> {
-    let listing = driver.list(&path(folder), ALL).await.expect("it is listed");
-    listing.entries.into_iter().map(|entry| entry.name).collect()
-}
+use support::{ALL, folder, names, open, put};
 
 fn kind<T>(done: Result<T>) -> Option<ErrorKind> {
     done.err().map(|error| error.kind())

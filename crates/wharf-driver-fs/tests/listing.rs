@@ -7,33 +7,18 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 use wharf_driver::{Driver, Entry, EntryKind, ListRequest, PutMode};
 use wharf_driver_fs::{FsDriver, Options};
 use wharf_testkit::driver_suite::path;
 
-const ALL: ListRequest<'_> = ListRequest { after: None, limit: usize::MAX };
+mod support;
+
+use support::{ALL, folder, names, open, put};
+
 /// After that, nobody trusts what may be wrong.
 const LEASE: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("there is room for temporary folders")
-}
-
-fn open(root: &Path) -> FsDriver {
-    FsDriver::new(root, Options::default()).expect("it can be opened")
-}
-
-async fn put(driver: &FsDriver, at: &str) {
-    driver.put(&path(at), "x".into(), PutMode::Overwrite).await.expect("it is stored");
-}
-
-async fn names(driver: &FsDriver, folder: &str) -> Vec<String> {
-    let listing = driver.list(&path(folder), ALL).await.expect("it is listed");
-    listing.entries.into_iter().map(|entry| entry.name).collect()
-}
 
 fn modified(folder: &Path) -> SystemTime {
     fs::metadata(folder).and_then(|metadata| metadata.modified()).expect("it is there")
