@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use wharf_content::{ByteStream, Content};
+use wharf_content::{ByteStream, Content, FileRegion};
 
 use crate::{
     region::{ReadBudget, RegionReader},
@@ -33,7 +33,7 @@ pub enum Payload {
     Empty,
     /// Memory.
     Bytes(Bytes),
-    /// A region of a file. A connection that can send files takes it out of here.
+    /// A region of a file. A connection that can send files takes it by [`Body::take_region`].
     File(RegionReader),
     /// Something that arrives over time.
     Stream(Measured),
@@ -75,6 +75,16 @@ impl Body {
     /// Whether no byte is to come.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes up to `most` bytes off the front, if a region of a file comes next that nothing was
+    /// read of: for a connection that sends files by better means.
+    pub fn take_region(&mut self, most: u64) -> Option<FileRegion> {
+        let region = self.payload.take_region(most)?;
+        if let Some(witness) = &mut self.witness {
+            witness.taken(region.len());
+        }
+        Some(region)
     }
 
     /// Adds a witness.
@@ -140,6 +150,19 @@ impl Payload {
             Self::File(reader) => reader.len(),
             Self::Stream(stream) => stream.rest,
             Self::Parts(parts) => parts.iter().map(Self::len).sum(),
+        }
+    }
+
+    fn take_region(&mut self, most: u64) -> Option<FileRegion> {
+        match self {
+            Self::File(reader) => reader.take(most),
+            Self::Parts(parts) => {
+                while parts.front().is_some_and(|part| part.len() == 0) {
+                    parts.pop_front();
+                }
+                parts.front_mut()?.take_region(most)
+            }
+            _ => None,
         }
     }
 

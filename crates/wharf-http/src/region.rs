@@ -29,14 +29,16 @@ pub struct ReadBudget {
     used: AtomicU64,
 }
 
-/// Reads one region.
+/// Reads one region. It counts as a reader from its first read on.
 pub struct RegionReader {
     rest: FileRegion,
     /// The bytes of the piece that is being read.
     ahead: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     window: Window,
-    buffers: Arc<Buffers>,
+    budget: Arc<ReadBudget>,
+    /// `None` before the first read.
+    buffers: Option<Arc<Buffers>>,
 }
 
 /// The buffers of one reader, to be read into again.
@@ -86,20 +88,20 @@ impl ReadBudget {
 impl RegionReader {
     /// A reader of the whole region.
     pub fn new(region: FileRegion, budget: &Arc<ReadBudget>) -> Self {
-        budget.readers.fetch_add(1, Ordering::Relaxed);
-        let buffers = Buffers { budget: Arc::clone(budget), spare: Mutex::default() };
         Self {
             rest: region,
             ahead: 0,
             reading: None,
             window: Window::default(),
-            buffers: Arc::new(buffers),
+            budget: Arc::clone(budget),
+            buffers: None,
         }
     }
 
-    /// What no read has begun of yet: for a connection that sends files by better means.
-    pub fn rest(&self) -> &FileRegion {
-        &self.rest
+    /// Takes up to `most` bytes off the front, for a connection that sends files by better means.
+    /// `None` if nothing is left, or what comes next is being read already.
+    pub fn take(&mut self, most: u64) -> Option<FileRegion> {
+        if self.reading.is_some() { None } else { self.rest.split_front(most) }
     }
 
     /// The bytes that are still to come.
@@ -146,12 +148,14 @@ impl RegionReader {
         if self.reading.is_some() || !self.window.has_room() {
             return;
         }
-        if let Some(region) = self.rest.split_front(self.buffers.budget.piece()) {
-            self.buffers.budget.used.fetch_add(region.len(), Ordering::Relaxed);
+        let budget = &self.budget;
+        let buffers = self.buffers.get_or_insert_with(|| Buffers::new(budget));
+        if let Some(region) = self.rest.split_front(budget.piece()) {
+            budget.used.fetch_add(region.len(), Ordering::Relaxed);
             let piece = Piece {
-                buffer: self.buffers.take(),
+                buffer: buffers.take(),
                 len: region.len(),
-                buffers: Arc::clone(&self.buffers),
+                buffers: Arc::clone(buffers),
                 _slot: self.window.enter(),
             };
             self.ahead = region.len();
@@ -169,6 +173,11 @@ impl fmt::Debug for RegionReader {
 // === impl Buffers ===
 
 impl Buffers {
+    fn new(budget: &Arc<ReadBudget>) -> Arc<Self> {
+        budget.readers.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { budget: Arc::clone(budget), spare: Mutex::default() })
+    }
+
     fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -259,9 +268,14 @@ mod tests {
         let file = region(&vec![7; 1 << 20]);
         let mut readers: Vec<_> =
             (0..32).map(|_| RegionReader::new(file.clone(), &budget)).collect();
+        assert_eq!(budget.readers(), 0, "who has read nothing yet takes nothing from others");
+        for reader in &mut readers {
+            next(reader).await.unwrap().unwrap();
+        }
         assert_eq!(budget.piece(), ReadBudget::SMALLEST);
-        assert_eq!(next(&mut readers[0]).await.unwrap().unwrap().len(), 16 << 10);
-        readers.clear();
+        let mut last = RegionReader::new(file, &budget);
+        assert_eq!(next(&mut last).await.unwrap().unwrap().len(), 16 << 10);
+        drop((readers, last));
         // A piece may still be read ahead.
         for _ in 0..1000 {
             if budget.readers() == 0 {

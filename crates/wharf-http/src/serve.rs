@@ -2,10 +2,6 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioTimer},
-    server::conn::auto::Builder,
-};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -13,18 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{App, Options, session::session};
-
-/// The most streams of one HTTP/2 connection, and what each may send ahead, in bytes.
-const STREAMS: u32 = 128;
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 2 << 20;
-
-/// The largest piece of a request's body over HTTP/1.1, in bytes. Smaller ones cost time.
-const READ_BUFFER: usize = 256 << 10;
-
-/// How much of an answer one HTTP/2 stream may hold back, in bytes.
-const SEND_BUFFER: usize = 256 << 10;
+use crate::{App, protocol::Protocols, session::Session};
 
 /// How long changes that were cut by the end may take to tidy up.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
@@ -41,7 +26,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     drain: Duration,
 ) -> io::Result<()> {
-    let builder = Arc::new(builder(app.options()));
+    let protocols = Arc::new(Protocols::new(app.options()));
     let permits = app.options().max_connections.map(|most| Arc::new(Semaphore::new(most)));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -53,11 +38,11 @@ pub async fn serve(
             accepted = accept(&listener, permits.as_ref()) => accepted,
         };
         let (stream, remote, permit) = accepted;
-        let (builder, app) = (Arc::clone(&builder), Arc::clone(&app));
-        let stopping = stopping.clone();
+        let protocols = Arc::clone(&protocols);
+        let session = Session::new(Arc::clone(&app), remote, stopping.clone());
         connections.spawn(async move {
             let _permit = permit;
-            session(stream, remote, &builder, app, stopping).await;
+            session.serve(stream, &protocols).await;
         });
     }
     drop(listener);
@@ -106,24 +91,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused
     )
-}
-
-fn builder(options: &Options) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.timeouts.header)
-        .max_buf_size(READ_BUFFER);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(options.timeouts.idle)
-        .keep_alive_timeout(options.timeouts.header);
-    if options.http2 { builder } else { builder.http1_only() }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
+    future::Future,
     io,
     net::SocketAddr,
     pin::{Pin, pin},
@@ -13,30 +15,52 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
 };
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, interval_at, sleep},
+    time::{Instant, interval_at, sleep, timeout},
 };
 
 use crate::{
-    App, Body,
+    App, Body, Timeouts,
     connection::{Connection, Written},
+    protocol::Protocols,
     running::{Guard, Running},
+    sendfile::{FileBody, Stream},
 };
 
+/// A connection that is served.
+pub(crate) struct Session {
+    app: Arc<App>,
+    remote: SocketAddr,
+    /// Requests that are answered.
+    running: Running,
+    /// Answers that wait for their client.
+    bodies: Running,
+    stopping: watch::Receiver<bool>,
+}
+
+/// What a request comes to.
+type Answered<B> = Result<Response<Sending<B>>, Infallible>;
+
 /// The body of an answer, during which its connection is not idle.
-struct Sending {
-    body: Body,
+struct Sending<B> {
+    body: B,
     _busy: Guard,
     bodies: Running,
     /// Held while it is the client that has to do something next.
     waiting: Option<Guard>,
+}
+
+/// A body that may have to wait for its source.
+trait Source: http_body::Body<Error = io::Error> + Unpin {
+    /// Whether it does, instead of waiting for its client.
+    fn is_starved(&self) -> bool;
 }
 
 /// After so long without a byte the system asks whether the client still lives.
@@ -45,41 +69,101 @@ const KEEP_ALIVE: Duration = Duration::from_secs(180);
 /// The bytes that a client has to take within the time-out. Less may be mere control frames.
 const PROGRESS: u64 = 1024;
 
-/// Serves the requests of one connection, until either side ends it.
-pub(crate) async fn session(
-    stream: TcpStream,
-    remote: SocketAddr,
-    builder: &Builder<TokioExecutor>,
-    app: Arc<App>,
-    mut stopping: watch::Receiver<bool>,
-) {
-    prepare(&stream);
-    let timeouts = app.options().timeouts;
-    let stream = Connection::new(TokioIo::new(stream), timeouts.write_stall);
-    let written = stream.written();
-    let (running, bodies) = (Running::default(), Running::default());
-    let service = service_fn(|request: Request<Incoming>| {
-        let (busy, bodies, app) = (running.enter(), bodies.clone(), Arc::clone(&app));
-        async move {
-            let response = app.handle(request, remote).await;
-            Ok::<Response<Sending>, Infallible>(
-                response.map(|body| Sending::new(body, busy, bodies)),
-            )
-        }
-    });
-    let mut connection = pin!(builder.serve_connection(stream, service));
-    let mut stuck = pin!(stuck(&bodies, &written, timeouts.write_stall));
-    tokio::select! {
-        ended = &mut connection => return log(remote, ended),
-        () = &mut stuck => return tracing::debug!(%remote, "a client took nothing and was cut"),
-        () = idle(&running, timeouts.idle) => {}
-        _ = stopping.wait_for(|stop| *stop) => {}
+// === impl Session ===
+
+impl Session {
+    /// A session with a client at `remote`, which ends soon after `stopping` is set.
+    pub(crate) fn new(app: Arc<App>, remote: SocketAddr, stopping: watch::Receiver<bool>) -> Self {
+        let (running, bodies) = (Running::default(), Running::default());
+        Self { app, remote, running, bodies, stopping }
     }
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        ended = &mut connection => log(remote, ended),
-        () = stuck => tracing::debug!(%remote, "a client took nothing and was cut"),
-        () = quiet(&running, timeouts.header) => tracing::debug!(%remote, "a silent client was cut"),
+
+    /// Serves the requests of one connection, until either side ends it.
+    pub(crate) async fn serve(mut self, mut tcp: TcpStream, protocols: &Protocols) {
+        prepare(&tcp);
+        let Some((ahead, is_http2)) = self.recognize(&mut tcp, protocols).await else { return };
+        let stream = Stream::new(tcp, ahead);
+        let regions = stream.regions();
+        let stream = Connection::new(stream, self.timeouts().write_stall);
+        let written = stream.written();
+        match protocols.http2.as_ref().filter(|_| is_http2) {
+            Some(http2) => {
+                let service = self.service(|body| body);
+                self.run(pin!(http2.serve_connection(stream, service)), &written).await;
+            }
+            None => {
+                let service = self.service(move |body| FileBody::new(body, regions.clone()));
+                self.run(pin!(protocols.http1.serve_connection(stream, service)), &written).await;
+            }
+        }
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        self.app.options().timeouts
+    }
+
+    /// What the client said first, and whether that is HTTP/2; `None` if it said too little.
+    async fn recognize(
+        &mut self,
+        tcp: &mut TcpStream,
+        protocols: &Protocols,
+    ) -> Option<(Bytes, bool)> {
+        let first = timeout(self.timeouts().idle, protocols.recognize(tcp));
+        tokio::select! {
+            first = first => first.ok()?.ok(),
+            _ = self.stopping.wait_for(|stop| *stop) => None,
+        }
+    }
+
+    /// Answers requests with bodies of the kind that the connection sends.
+    fn service<B, F>(
+        &self,
+        body: F,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<Sending<B>>,
+        Error = Infallible,
+        Future = impl Future<Output = Answered<B>> + Send + use<B, F>,
+    > + use<B, F>
+    where
+        B: Source,
+        F: Fn(Body) -> B + Clone + Send,
+    {
+        let (app, remote) = (Arc::clone(&self.app), self.remote);
+        let (running, bodies) = (self.running.clone(), self.bodies.clone());
+        service_fn(move |request: Request<Incoming>| {
+            let (app, body) = (Arc::clone(&app), body.clone());
+            let (busy, bodies) = (running.enter(), bodies.clone());
+            async move {
+                let response = app.handle(request, remote).await;
+                Ok(response.map(|content| Sending::new(body(content), busy, bodies)))
+            }
+        })
+    }
+
+    /// Drives a connection to its end.
+    async fn run<C>(&self, mut connection: Pin<&mut C>, written: &Written)
+    where
+        C: GracefulConnection,
+        C::Error: Display,
+    {
+        let (remote, timeouts) = (self.remote, self.timeouts());
+        let mut stopping = self.stopping.clone();
+        let mut stuck = pin!(stuck(&self.bodies, written, timeouts.write_stall));
+        tokio::select! {
+            ended = &mut connection => return log(remote, ended),
+            () = &mut stuck => return tracing::debug!(%remote, "a client took nothing and was cut"),
+            () = idle(&self.running, timeouts.idle) => {}
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection => log(remote, ended),
+            () = stuck => tracing::debug!(%remote, "a client took nothing and was cut"),
+            () = quiet(&self.running, timeouts.header) => {
+                tracing::debug!(%remote, "a silent client was cut");
+            }
+        }
     }
 }
 
@@ -130,32 +214,32 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-fn log(remote: SocketAddr, ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+fn log(remote: SocketAddr, ended: Result<(), impl Display>) {
     if let Err(error) = ended {
-        tracing::debug!(%remote, error = &*error, "a connection ended early");
+        tracing::debug!(%remote, %error, "a connection ended early");
     }
 }
 
 // === impl Sending ===
 
-impl Sending {
-    fn new(body: Body, busy: Guard, bodies: Running) -> Self {
+impl<B> Sending<B> {
+    fn new(body: B, busy: Guard, bodies: Running) -> Self {
         let waiting = Some(bodies.enter());
         Self { body, _busy: busy, bodies, waiting }
     }
 }
 
-impl http_body::Body for Sending {
-    type Data = Bytes;
+impl<B: Source> http_body::Body for Sending<B> {
+    type Data = B::Data;
     type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<io::Result<Frame<B::Data>>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
-        if polled.is_pending() && this.body.payload().is_starved() {
+        if polled.is_pending() && this.body.is_starved() {
             this.waiting = None;
         } else if this.waiting.is_none() {
             this.waiting = Some(this.bodies.enter());
@@ -169,5 +253,17 @@ impl http_body::Body for Sending {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Source for Body {
+    fn is_starved(&self) -> bool {
+        self.payload().is_starved()
+    }
+}
+
+impl Source for FileBody {
+    fn is_starved(&self) -> bool {
+        self.inner().payload().is_starved()
     }
 }

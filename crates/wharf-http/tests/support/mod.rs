@@ -176,6 +176,20 @@ impl Client {
         answer
     }
 
+    /// The next bytes.
+    pub(crate) async fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.unwrap().unwrap();
+        bytes
+    }
+
+    /// All bytes until the server closes the connection, in order or by a reset.
+    pub(crate) async fn until_closed(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await.expect("still open");
+        bytes
+    }
+
     /// How many bytes come before the server closes the connection.
     pub(crate) async fn rest(&mut self) -> usize {
         let mut rest = Vec::new();

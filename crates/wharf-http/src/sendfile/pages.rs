@@ -1,0 +1,134 @@
+//! The pages of a file: whether they are in memory, getting them there, and sending them.
+
+use std::{io, os::unix::fs::FileExt};
+
+use tokio::net::TcpStream;
+use wharf_content::FileRegion;
+
+/// How much is copied at a time, in bytes.
+const COPY: usize = 64 << 10;
+
+/// Whether the region can, most likely, be read without waiting: its first and last bytes are in
+/// memory. Where the system cannot tell, it is `false`.
+#[cfg(target_os = "linux")]
+pub(super) fn are_cached(region: &FileRegion) -> bool {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let is_cached = |offset| {
+        let mut byte = [0];
+        let mut buffers = [io::IoSliceMut::new(&mut byte)];
+        // Nothing at all is the end of the file, which is as quick.
+        preadv2(region.file(), &mut buffers, offset, ReadWriteFlags::NOWAIT).is_ok()
+    };
+    is_cached(region.offset()) && is_cached(region.offset() + region.len().saturating_sub(1))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn are_cached(_region: &FileRegion) -> bool {
+    false
+}
+
+/// Reads the region so that it is in memory, as far as its file goes. Waits for the disk.
+pub(super) fn read(region: &FileRegion) -> io::Result<()> {
+    let mut buffer = vec![0; COPY];
+    let mut rest = region.clone();
+    while let Some(piece) = rest.split_front(COPY as u64) {
+        if piece.file().read_at(&mut buffer, piece.offset())? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sends some bytes in front of a region, without a packet of their own. Returns how many.
+pub(super) fn send_head(tcp: &TcpStream, head: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendFlags, send};
+
+    #[cfg(target_os = "linux")]
+    let flags = SendFlags::MORE;
+    #[cfg(not(target_os = "linux"))]
+    let flags = SendFlags::empty();
+    Ok(send(tcp, head, flags)?)
+}
+
+/// Sends bytes from the front of the region, as many as the socket takes. Returns how many; none is
+/// the end of the file.
+#[cfg(target_os = "linux")]
+pub(super) fn send(tcp: &TcpStream, region: &FileRegion) -> io::Result<usize> {
+    use rustix::{fs::sendfile, io::Errno};
+
+    let mut offset = region.offset();
+    let most = usize::try_from(region.len()).unwrap_or(usize::MAX);
+    match sendfile(tcp, region.file(), Some(&mut offset), most) {
+        // A file system that cannot do this.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => copy(tcp, region),
+        sent => Ok(sent?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn send(tcp: &TcpStream, region: &FileRegion) -> io::Result<usize> {
+    copy(tcp, region)
+}
+
+/// [`send`], through our memory.
+fn copy(tcp: &TcpStream, region: &FileRegion) -> io::Result<usize> {
+    let most = usize::try_from(region.len()).unwrap_or(COPY).min(COPY);
+    let mut buffer = vec![0; most];
+    let read = region.file().read_at(&mut buffer, region.offset())?;
+    match read {
+        0 => Ok(0),
+        _ => Ok(rustix::io::write(tcp, &buffer[..read])?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Write as _, sync::Arc};
+
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (listener.accept().await.unwrap().0, client)
+    }
+
+    fn file(content: &[u8]) -> Arc<File> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        Arc::new(file)
+    }
+
+    #[tokio::test]
+    async fn sending_and_copying_send_the_same() {
+        let content: Vec<u8> = (0..COPY + 100).map(|i| (i % 251) as u8).collect();
+        let region = FileRegion::new(file(&content), 7, COPY as u64);
+        assert!(read(&region).is_ok());
+        for way in [send, copy] {
+            let (server, mut client) = connected().await;
+            let (mut rest, mut received) = (region.clone(), Vec::new());
+            while !rest.is_empty() {
+                server.writable().await.unwrap();
+                let sent = way(&server, &rest).unwrap();
+                rest.split_front(sent as u64);
+                let mut piece = vec![0; sent];
+                client.read_exact(&mut piece).await.unwrap();
+                received.extend(piece);
+            }
+            assert!(received == content[7..7 + COPY]);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_beyond_the_end() {
+        let region = FileRegion::new(file(b"abc"), 3, 10);
+        let (server, _client) = connected().await;
+        for way in [send, copy] {
+            assert_eq!(way(&server, &region).unwrap(), 0);
+        }
+        assert!(read(&region).is_ok());
+    }
+}
