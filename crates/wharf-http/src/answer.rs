@@ -20,6 +20,9 @@ pub(crate) const OCI_FILTERS_APPLIED: HeaderName =
 pub(crate) const OCI_SUBJECT: HeaderName = HeaderName::from_static(wharf_api::header::OCI_SUBJECT);
 pub(crate) const OCI_TAG: HeaderName = HeaderName::from_static(wharf_api::header::OCI_TAG);
 
+/// Room for the headers of most answers, so that it is made once.
+const HEADERS: usize = 12;
+
 // === impl Answer ===
 
 impl Answer {
@@ -27,6 +30,7 @@ impl Answer {
     pub(crate) fn new(status: StatusCode) -> Self {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status;
+        response.headers_mut().reserve(HEADERS);
         Self(response)
     }
 

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
-use uuid::Uuid;
+use tokio::task::JoinHandle;
 use wharf_api::{
     Endpoint, ErrorCode, ErrorInfo, Method::Any, Query, RouteError, Row, TABLE, Target,
 };
@@ -23,6 +23,7 @@ use crate::{
     incoming::{BoxError, Incoming},
     location::Links,
     region::ReadBudget,
+    request_id::RequestIds,
     running::Running,
     state::Signer,
 };
@@ -34,6 +35,7 @@ pub struct App {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The requests that change something, which are finished even if the client has left.
     running: Running,
+    request_ids: RequestIds,
 }
 
 const API_VERSION: (HeaderName, HeaderValue) = (
@@ -59,6 +61,7 @@ impl App {
         Self {
             headers: headers.collect(),
             running: Running::default(),
+            request_ids: RequestIds::new(),
             shared: Arc::new(Shared {
                 links: Links::new(&options),
                 signer: Signer::new(options.upload_key.clone()),
@@ -82,7 +85,7 @@ impl App {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let request_id: Arc<str> = Uuid::now_v7().simple().to_string().into();
+        let request_id = self.request_ids.next();
         let record =
             self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
         let mut body = Incoming::new(body, self.shared.options.timeouts.body_stall);
@@ -144,17 +147,27 @@ impl App {
         if !row.mutates() {
             return (caught(endpoints::serve(&call, row, &target, &mut body)).await, !body.ended());
         }
-        // Half a push is worse than none: what changes something goes on without its client.
+        let work = self.detached(call, row, target, body);
+        work.await.unwrap_or_else(|_| (Err(ErrorCode::Unavailable.into()), true))
+    }
+
+    /// Half a push is worse than none: what changes something goes on without its client.
+    fn detached(
+        &self,
+        call: Call,
+        row: &'static Row,
+        target: Target,
+        mut body: Incoming,
+    ) -> JoinHandle<(Outcome, bool)> {
         let guard = self.running.enter();
-        let work = tokio::spawn(async move {
+        tokio::spawn(async move {
             let _guard = guard;
             let outcome = caught(endpoints::serve(&call, row, &target, &mut body)).await;
             if outcome.is_err() {
                 body.drain().await;
             }
             (outcome, !body.ended())
-        });
-        work.await.unwrap_or_else(|_| (Err(ErrorCode::Unavailable.into()), true))
+        })
     }
 
     /// Finds what is asked for, and whether it may be.
@@ -205,12 +218,14 @@ impl App {
 }
 
 /// A panic of a handler costs its request, not the connection.
-async fn caught(handler: impl Future<Output = Outcome>) -> Outcome {
-    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<&str>().copied();
-        let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        tracing::error!(message, "a handler panicked");
-        Err(ErrorCode::Unknown.into())
+fn caught(handler: impl Future<Output = Outcome>) -> impl Future<Output = Outcome> {
+    AssertUnwindSafe(handler).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<&str>().copied();
+            let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(message, "a handler panicked");
+            Err(ErrorCode::Unknown.into())
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
-use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
 use tokio::time::timeout;
 use wharf_core::ErrorKind;
 
@@ -52,7 +52,12 @@ impl Incoming {
         B::Error: Into<BoxError>,
     {
         let ended = body.is_end_stream();
-        Self { body: body.map_err(Into::into).boxed_unsync(), stall, ended, held_back: false }
+        // The box of an empty body takes no memory.
+        let body = match ended {
+            true => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+            false => body.map_err(Into::into).boxed_unsync(),
+        };
+        Self { body, stall, ended, held_back: false }
     }
 
     /// The client sends nothing before it is told to: what nobody wants is then not asked for.

@@ -37,6 +37,7 @@ mod options;
 mod page;
 mod protocol;
 mod region;
+mod request_id;
 mod running;
 mod sendfile;
 mod serve;

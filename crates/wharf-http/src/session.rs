@@ -151,6 +151,7 @@ impl Session {
         let mut stopping = self.stopping.clone();
         let mut stuck = pin!(stuck(&self.bodies, written, timeouts.write_stall));
         tokio::select! {
+            biased;
             ended = &mut connection => return log(remote, ended),
             () = &mut stuck => return tracing::debug!(%remote, "a client took nothing and was cut"),
             () = idle(&self.running, timeouts.idle) => {}
