@@ -8,7 +8,7 @@ use wharf_core::{MayPull, Namespace, Repository, RequestContext, UploadId};
 use wharf_reference::RepositoryName;
 
 use crate::{
-    Authorize, Options,
+    Authorize, Options, Secure,
     answer::value,
     errors::Outcome,
     location::Links,
@@ -37,6 +37,8 @@ pub(crate) struct Call {
     query: Option<String>,
     /// The host, where the protocol does not tell it in a header.
     authority: Option<String>,
+    /// That of the connection.
+    scheme: &'static str,
 }
 
 // === impl Call ===
@@ -62,6 +64,7 @@ impl Call {
         };
         Self {
             shared: Arc::clone(shared),
+            scheme: if parts.extensions.get::<Secure>().is_some() { "https" } else { "http" },
             method: parts.method,
             query: parts.uri.query().map(str::to_owned),
             headers: parts.headers,
@@ -128,6 +131,6 @@ impl Call {
     }
 
     fn absolute(&self, path: &str) -> String {
-        self.shared.links.absolute(path, &self.headers, self.authority.as_deref())
+        self.shared.links.absolute(path, self.scheme, &self.headers, self.authority.as_deref())
     }
 }

@@ -43,6 +43,7 @@ mod sendfile;
 mod serve;
 mod session;
 mod state;
+mod transport;
 mod window;
 
 pub use app::App;
@@ -50,4 +51,5 @@ pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant};
 pub use body::{Body, Measured, Payload};
 pub use options::{Options, Timeouts};
 pub use region::{ReadBudget, RegionReader};
-pub use serve::serve;
+pub use serve::{serve, serve_secure};
+pub use transport::{Handshake, Secure};

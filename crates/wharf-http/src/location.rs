@@ -2,7 +2,7 @@
 //!
 //! A client that came through proxies has to be answered with the address that *it* used. That is
 //! `http.host` if it is configured; or else what `Forwarded`, then `X-Forwarded-Proto` and
-//! `X-Forwarded-Host`, then `Host` say. All of them come from outside: a name that could not be a
+//! `X-Forwarded-Host`, then the connection and `Host` say. All of them come from outside: a name that could not be a
 //! host is never repeated, the answer is a plain path then.
 
 use http::{HeaderMap, HeaderName, header};
@@ -51,17 +51,19 @@ impl Links {
         format!("{}{path}", self.prefix)
     }
 
-    /// The URL of a path of the API, for a client that sent these headers to this authority.
+    /// The URL of a path of the API, for a client that sent these headers to this authority, over
+    /// a connection of this scheme.
     pub(crate) fn absolute(
         &self,
         path: &str,
+        own: &'static str,
         headers: &HeaderMap,
         authority: Option<&str>,
     ) -> String {
         if let Some(host) = &self.host {
             return format!("{host}{path}");
         }
-        match base(headers, authority).filter(|_| !self.relative) {
+        match base(own, headers, authority).filter(|_| !self.relative) {
             Some(base) => format!("{base}{}{path}", self.prefix),
             None => self.relative(path),
         }
@@ -69,7 +71,7 @@ impl Links {
 }
 
 /// Scheme and host as the client sees them, `None` if nothing usable was said.
-fn base(headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
+fn base(own: &'static str, headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
     let forwarded = match text(headers, &header::FORWARDED) {
         Some(forwarded) => Forwarded::parse(forwarded),
         None => Forwarded {
@@ -77,9 +79,9 @@ fn base(headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
             host: first(headers, &FORWARDED_HOST).map(str::to_owned),
         },
     };
-    let own = authority.or_else(|| text(headers, &header::HOST));
-    let host = forwarded.host.as_deref().or(own).filter(|host| is_host(host))?;
-    Some(format!("{}://{host}", forwarded.scheme.unwrap_or("http")))
+    let named = authority.or_else(|| text(headers, &header::HOST));
+    let host = forwarded.host.as_deref().or(named).filter(|host| is_host(host))?;
+    Some(format!("{}://{host}", forwarded.scheme.unwrap_or(own)))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -189,7 +191,10 @@ mod tests {
 
     #[track_caller]
     fn check(pairs: &[(&'static str, &str)], expected: &str) {
-        assert_eq!(links(None, "", false).absolute("/v2/", &headers(pairs), None), expected);
+        assert_eq!(
+            links(None, "", false).absolute("/v2/", "http", &headers(pairs), None),
+            expected
+        );
     }
 
     #[test]
@@ -208,6 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn a_secure_connection_counts_unless_a_proxy_says_otherwise() {
+        let url = |pairs| links(None, "", false).absolute("/v2/", "https", &headers(pairs), None);
+        assert_eq!(url(&[("host", "a:5000")]), "https://a:5000/v2/");
+        assert_eq!(url(&[("host", "a"), ("x-forwarded-host", "b")]), "https://b/v2/");
+        assert_eq!(url(&[("host", "a"), ("x-forwarded-proto", "http")]), "http://a/v2/");
+    }
+
+    #[test]
     fn what_is_no_host_is_not_repeated() {
         check(&[], "/v2/");
         for bad in ["", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[x]", "a?b", "a#", "%41"] {
@@ -221,7 +234,7 @@ mod tests {
     #[test]
     fn configuration_wins_over_the_request() {
         let request = headers(&[("host", "inner")]);
-        let url = |links: Links| links.absolute("/v2/", &request, Some("authority:1"));
+        let url = |links: Links| links.absolute("/v2/", "http", &request, Some("authority:1"));
         assert_eq!(url(links(Some("https://r.example/"), "", true)), "https://r.example/v2/");
         assert_eq!(url(links(None, "/reg/", true)), "/reg/v2/");
         assert_eq!(url(links(None, "reg", false)), "http://authority:1/reg/v2/");
@@ -239,7 +252,7 @@ mod tests {
         #[test]
         fn nothing_breaks_out_of_a_url(host in "[ -~]*", forwarded in "[ -~]*") {
             let request = headers(&[("host", &host), ("forwarded", &forwarded)]);
-            let url = links(None, "", false).absolute("/v2/", &request, None);
+            let url = links(None, "", false).absolute("/v2/", "http", &request, None);
             let authority = url.strip_suffix("/v2/").unwrap();
             prop_assert!(authority.is_empty() || authority.parse::<http::Uri>().is_ok());
         }

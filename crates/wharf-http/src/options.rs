@@ -32,7 +32,7 @@ pub struct Options {
     /// The memory that all readers of files share, in bytes. What one of them may use shrinks as
     /// their number grows.
     pub read_memory: u64,
-    /// Whether HTTP/2 without TLS is spoken besides HTTP/1.1.
+    /// Whether HTTP/2 is spoken besides HTTP/1.1, by clients who know that or agreed on it by TLS.
     pub http2: bool,
     /// Whether every request leaves a line in the log (target `wharf::access`).
     pub access_log: bool,

@@ -1,11 +1,18 @@
 //! What a connection speaks: HTTP/1.1, or HTTP/2 from its first byte on.
 
-use std::io;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::{Bytes, BytesMut};
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use hyper::{
+    rt::{Read, ReadBufCursor, Write},
+    server::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::Options;
 
@@ -14,6 +21,12 @@ pub(crate) struct Protocols {
     pub(crate) http1: http1::Builder,
     /// `None` if it is off.
     pub(crate) http2: Option<http2::Builder<TokioExecutor>>,
+}
+
+/// A stream of which the first bytes were read already, and are to be read again.
+pub(crate) struct Ahead<T> {
+    read: Bytes,
+    stream: TokioIo<T>,
 }
 
 /// The most streams of one HTTP/2 connection, and what each may send ahead, in bytes.
@@ -37,16 +50,73 @@ impl Protocols {
         Self { http1: http1(options), http2: options.http2.then(|| http2(options)) }
     }
 
-    /// Reads on until it is clear whether the client speaks HTTP/2. Returns what was read, too.
-    pub(crate) async fn recognize(&self, tcp: &mut TcpStream) -> io::Result<(Bytes, bool)> {
+    /// Reads on until it is clear whether the client speaks HTTP/2; the answer is the second value.
+    pub(crate) async fn recognize<T>(&self, mut stream: T) -> io::Result<(Ahead<T>, bool)>
+    where
+        T: AsyncRead + Unpin,
+    {
         let mut read = BytesMut::new();
         let mut http2 = self.http2.is_some();
         while http2 && read.len() < PREFACE.len() {
-            let came = tcp.read_buf(&mut read).await?;
+            let came = stream.read_buf(&mut read).await?;
             let known = read.len().min(PREFACE.len());
             http2 = came > 0 && read[..known] == PREFACE[..known];
         }
-        Ok((read.freeze(), http2))
+        Ok((Ahead { read: read.freeze(), stream: TokioIo::new(stream) }, http2))
+    }
+}
+
+// === impl Ahead ===
+
+impl<T> Ahead<T> {
+    /// The stream itself.
+    pub(crate) fn inner(&self) -> &T {
+        self.stream.inner()
+    }
+}
+
+impl<T: AsyncRead + Unpin> Read for Ahead<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let len = self.read.len().min(buffer.remaining());
+        buffer.put_slice(&self.read.split_to(len));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Write for Ahead<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -55,8 +125,7 @@ fn http1(options: &Options) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(options.timeouts.header)
-        .max_buf_size(READ_BUFFER)
-        .writev(true);
+        .max_buf_size(READ_BUFFER);
     builder
 }
 

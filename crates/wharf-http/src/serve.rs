@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{App, protocol::Protocols, session::Session};
+use crate::{App, Handshake, protocol::Protocols, session::Session, transport::prepare};
 
 /// How long changes that were cut by the end may take to tidy up.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
@@ -27,6 +27,40 @@ pub async fn serve(
     drain: Duration,
 ) -> io::Result<()> {
     let protocols = Arc::new(Protocols::new(app.options()));
+    let plain = |session: Session, tcp| {
+        let protocols = Arc::clone(&protocols);
+        async move { session.plain(tcp, &protocols).await }
+    };
+    serve_each(listener, app, shutdown, drain, plain).await
+}
+
+/// The same, over the secure connections that `handshake` makes. It has as long as a header may take.
+pub async fn serve_secure(
+    listener: TcpListener,
+    handshake: impl Handshake,
+    app: Arc<App>,
+    shutdown: impl Future<Output = ()>,
+    drain: Duration,
+) -> io::Result<()> {
+    let (protocols, handshake) = (Arc::new(Protocols::new(app.options())), Arc::new(handshake));
+    let secure = |session: Session, tcp| {
+        let (protocols, handshake) = (Arc::clone(&protocols), Arc::clone(&handshake));
+        async move { session.secure(tcp, &*handshake, &protocols).await }
+    };
+    serve_each(listener, app, shutdown, drain, secure).await
+}
+
+/// Does `each` with every connection of `listener`, in a task of its own.
+async fn serve_each<F>(
+    listener: TcpListener,
+    app: Arc<App>,
+    shutdown: impl Future<Output = ()>,
+    drain: Duration,
+    each: impl Fn(Session, TcpStream) -> F,
+) -> io::Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let permits = app.options().max_connections.map(|most| Arc::new(Semaphore::new(most)));
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -38,11 +72,12 @@ pub async fn serve(
             accepted = accept(&listener, permits.as_ref()) => accepted,
         };
         let (stream, remote, permit) = accepted;
-        let protocols = Arc::clone(&protocols);
+        prepare(&stream);
         let session = Session::new(Arc::clone(&app), remote, stopping.clone());
+        let connection = each(session, stream);
         connections.spawn(async move {
             let _permit = permit;
-            session.serve(stream, &protocols).await;
+            connection.await;
         });
     }
     drop(listener);

@@ -12,24 +12,26 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::{
     body::Incoming,
+    rt::{Read, Write},
+    server::conn::{http1, http2},
     service::{Service, service_fn},
 };
-use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::{rt::TokioExecutor, server::graceful::GracefulConnection};
 use tokio::{
+    io::AsyncRead,
     net::TcpStream,
     sync::watch,
     time::{Instant, interval_at, sleep, timeout},
 };
 
 use crate::{
-    App, Body, Timeouts,
+    App, Body, Handshake, Secure, Timeouts,
     connection::{Connection, Written},
-    protocol::Protocols,
+    protocol::{Ahead, Protocols},
     running::{Guard, Running},
     sendfile::{FileBody, Stream},
 };
@@ -38,6 +40,8 @@ use crate::{
 pub(crate) struct Session {
     app: Arc<App>,
     remote: SocketAddr,
+    /// What goes with the requests of a secure connection.
+    secure: Option<Secure>,
     /// Requests that are answered.
     running: Running,
     /// Answers that wait for their client.
@@ -63,9 +67,6 @@ trait Source: http_body::Body<Error = io::Error> + Unpin {
     fn is_starved(&self) -> bool;
 }
 
-/// After so long without a byte the system asks whether the client still lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(180);
-
 /// The bytes that a client has to take within the time-out. Less may be mere control frames.
 const PROGRESS: u64 = 1024;
 
@@ -75,26 +76,37 @@ impl Session {
     /// A session with a client at `remote`, which ends soon after `stopping` is set.
     pub(crate) fn new(app: Arc<App>, remote: SocketAddr, stopping: watch::Receiver<bool>) -> Self {
         let (running, bodies) = (Running::default(), Running::default());
-        Self { app, remote, running, bodies, stopping }
+        Self { app, remote, secure: None, running, bodies, stopping }
     }
 
-    /// Serves the requests of one connection, until either side ends it.
-    pub(crate) async fn serve(mut self, mut tcp: TcpStream, protocols: &Protocols) {
-        prepare(&tcp);
-        let Some((ahead, is_http2)) = self.recognize(&mut tcp, protocols).await else { return };
-        let stream = Stream::new(tcp, ahead);
-        let regions = stream.regions();
-        let stream = Connection::new(stream, self.timeouts().write_stall);
-        let written = stream.written();
+    /// Serves the requests of one connection over plain TCP, until either side ends it.
+    pub(crate) async fn plain(mut self, tcp: TcpStream, protocols: &Protocols) {
+        let Some((tcp, is_http2)) = self.recognize(tcp, protocols).await else { return };
         match protocols.http2.as_ref().filter(|_| is_http2) {
-            Some(http2) => {
-                let service = self.service(|body| body);
-                self.run(pin!(http2.serve_connection(stream, service)), &written).await;
-            }
+            Some(http2) => self.http2(tcp, http2).await,
             None => {
-                let service = self.service(move |body| FileBody::new(body, regions.clone()));
-                self.run(pin!(protocols.http1.serve_connection(stream, service)), &written).await;
+                let stream = Stream::new(tcp);
+                let regions = stream.regions();
+                let body = move |body| FileBody::new(body, regions.clone());
+                self.http1(stream, body, &protocols.http1).await;
             }
+        }
+    }
+
+    /// The same over the secure connection that a handshake makes.
+    pub(crate) async fn secure(
+        mut self,
+        tcp: TcpStream,
+        handshake: &impl Handshake,
+        protocols: &Protocols,
+    ) {
+        let limit = self.timeouts().header;
+        let Some(stream) = self.before_end(limit, handshake.accept(tcp)).await else { return };
+        self.secure = Some(Secure::default());
+        let Some((stream, is_http2)) = self.recognize(stream, protocols).await else { return };
+        match protocols.http2.as_ref().filter(|_| is_http2) {
+            Some(http2) => self.http2(stream, http2).await,
+            None => self.http1(stream, |body: Body| body, &protocols.http1).await,
         }
     }
 
@@ -102,17 +114,51 @@ impl Session {
         self.app.options().timeouts
     }
 
-    /// What the client said first, and whether that is HTTP/2; `None` if it said too little.
-    async fn recognize(
+    /// Finds out what the client speaks; `None` if it says too little.
+    async fn recognize<T>(&mut self, stream: T, protocols: &Protocols) -> Option<(Ahead<T>, bool)>
+    where
+        T: AsyncRead + Unpin,
+    {
+        self.before_end(self.timeouts().idle, protocols.recognize(stream)).await
+    }
+
+    /// Does what has to come before the first request: within the limit, and before everything ends.
+    async fn before_end<T>(
         &mut self,
-        tcp: &mut TcpStream,
-        protocols: &Protocols,
-    ) -> Option<(Bytes, bool)> {
-        let first = timeout(self.timeouts().idle, protocols.recognize(tcp));
-        tokio::select! {
-            first = first => first.ok()?.ok(),
-            _ = self.stopping.wait_for(|stop| *stop) => None,
-        }
+        limit: Duration,
+        first: impl Future<Output = io::Result<T>>,
+    ) -> Option<T> {
+        let first = tokio::select! {
+            first = timeout(limit, first) => first.unwrap_or_else(|late| Err(late.into())),
+            _ = self.stopping.wait_for(|stop| *stop) => return None,
+        };
+        let remote = self.remote;
+        first
+            .inspect_err(
+                |error| tracing::debug!(%remote, %error, "a connection ended before a request"),
+            )
+            .ok()
+    }
+
+    async fn http1<T, B, F>(&self, stream: T, body: F, http1: &http1::Builder)
+    where
+        T: Read + Write + Unpin + 'static,
+        B: Source + 'static,
+        F: Fn(Body) -> B + Clone + Send,
+    {
+        let stream = Connection::new(stream, self.timeouts().write_stall);
+        let written = stream.written();
+        self.run(pin!(http1.serve_connection(stream, self.service(body))), &written).await;
+    }
+
+    async fn http2<T>(&self, stream: T, http2: &http2::Builder<TokioExecutor>)
+    where
+        T: Read + Write + Unpin + Send + 'static,
+    {
+        let stream = Connection::new(stream, self.timeouts().write_stall);
+        let written = stream.written();
+        let service = self.service(|body: Body| body);
+        self.run(pin!(http2.serve_connection(stream, service)), &written).await;
     }
 
     /// Answers requests with bodies of the kind that the connection sends.
@@ -129,9 +175,12 @@ impl Session {
         B: Source,
         F: Fn(Body) -> B + Clone + Send,
     {
-        let (app, remote) = (Arc::clone(&self.app), self.remote);
+        let (app, remote, secure) = (Arc::clone(&self.app), self.remote, self.secure.clone());
         let (running, bodies) = (self.running.clone(), self.bodies.clone());
-        service_fn(move |request: Request<Incoming>| {
+        service_fn(move |mut request: Request<Incoming>| {
+            if let Some(secure) = &secure {
+                request.extensions_mut().insert(secure.clone());
+            }
             let (app, body) = (Arc::clone(&app), body.clone());
             let (busy, bodies) = (running.enter(), bodies.clone());
             async move {
@@ -203,15 +252,6 @@ async fn stuck(bodies: &Running, written: &Written, limit: Duration) {
         if same && written.get() - before.2 < PROGRESS {
             return;
         }
-    }
-}
-fn prepare(stream: &TcpStream) {
-    // Small answers must not wait for the acknowledgement of the ones before.
-    let nodelay = stream.set_nodelay(true);
-    let keep_alive = socket2::TcpKeepalive::new().with_time(KEEP_ALIVE);
-    let keep_alive = socket2::SockRef::from(stream).set_tcp_keepalive(&keep_alive);
-    if let Err(error) = nodelay.and(keep_alive) {
-        tracing::debug!(%error, "an option of a connection could not be set");
     }
 }
 

@@ -7,19 +7,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
 use tokio::{io::Interest, net::TcpStream, task::JoinHandle};
 use wharf_content::FileRegion;
 
 use super::{Regions, pages, queue::is_placeholder};
+use crate::protocol::Ahead;
 
 /// A TCP connection that sends the regions of its queue where it meets the placeholder.
 pub(crate) struct Stream {
-    tcp: TokioIo<TcpStream>,
-    /// What was read already, and is to be read again.
-    ahead: Bytes,
+    tcp: Ahead<TcpStream>,
     regions: Regions,
     cold: Cold,
     /// The bytes that went out since others had their turn.
@@ -42,10 +39,8 @@ const BURST: usize = 8 << 20;
 // === impl Stream ===
 
 impl Stream {
-    /// A connection of which `ahead` was read already.
-    pub(crate) fn new(tcp: TcpStream, ahead: Bytes) -> Self {
-        let (regions, tcp) = (Regions::default(), TokioIo::new(tcp));
-        Self { tcp, ahead, regions, cold: Cold::Unknown, burst: 0 }
+    pub(crate) fn new(tcp: Ahead<TcpStream>) -> Self {
+        Self { tcp, regions: Regions::default(), cold: Cold::Unknown, burst: 0 }
     }
 
     /// The queue of what it sends.
@@ -122,16 +117,9 @@ impl Read for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
+        buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.ahead.is_empty() {
-            return Pin::new(&mut this.tcp).poll_read(cx, buffer);
-        }
-        let len = this.ahead.len().min(buffer.remaining());
-        buffer.put_slice(&this.ahead[..len]);
-        this.ahead.advance(len);
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.get_mut().tcp).poll_read(cx, buffer)
     }
 }
 
