@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU64, time::Duration};
 
 use crate::{
-    ConfigError, Secret,
+    ConfigError, Secret, Tls,
     section::{Scalar, Section},
 };
 
@@ -22,6 +22,8 @@ pub struct Http {
     pub relative_urls: bool,
     /// `http.draintimeout`: how long requests may go on once the end was asked for.
     pub drain_timeout: Duration,
+    /// `http.tls`: `None` for connections that everybody on their way can read and change.
+    pub tls: Option<Tls>,
     /// `http.headers`: stand on every answer.
     pub headers: Vec<Header>,
     /// Not `http.http2.disabled`: HTTP/2 where the client can agree on it.
@@ -91,6 +93,7 @@ impl Http {
             secret: http.value("secret")?.filter(|secret: &Secret| !secret.reveal().is_empty()),
             relative_urls: http.flag("relativeurls")?,
             drain_timeout: http.value_or("draintimeout", Self::DRAIN_TIMEOUT)?,
+            tls: Tls::read(&http.section("tls")?)?,
             headers: headers(http)?,
             http2: !http.section("http2")?.flag("disabled")?,
             h2c: http.section("h2c")?.flag("enabled")?,

@@ -126,7 +126,7 @@ const HTTP: &[Key] = &[
     value("secret"),
     value("relativeurls"),
     value("draintimeout"),
-    free("tls").refused("TLS is not supported yet"),
+    section("tls", TLS),
     key("headers", Shape::Map(&Shape::List(&Shape::Value))),
     section("debug", &[value("addr"), section("prometheus", &[value("enabled"), value("path")])])
         .ignored("the debug server is not supported yet"),
@@ -144,6 +144,28 @@ const HTTP: &[Key] = &[
             value("connections"),
         ],
     ),
+];
+
+const NO_ACME: &str = "certificates from Let's Encrypt are not supported yet: have another program \
+                       renew them, and name its files in http.tls.certificate and http.tls.key";
+
+const TLS: &[Key] = &[
+    value("certificate"),
+    value("key"),
+    key("clientcas", Shape::List(&Shape::Value)),
+    value("clientauth"),
+    value("minimumtls"),
+    key("ciphersuites", Shape::List(&Shape::Value)),
+    section(
+        "letsencrypt",
+        &[
+            value("cachefile"),
+            value("email"),
+            key("hosts", Shape::List(&Shape::Value)),
+            value("directoryurl"),
+        ],
+    )
+    .refused(NO_ACME),
 ];
 
 const HEALTH: &[Key] = &[

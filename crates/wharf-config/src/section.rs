@@ -117,6 +117,11 @@ impl<'a> Found<'a> {
         &self.path
     }
 
+    /// Whether anything was said.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.node.is_unset()
+    }
+
     pub(crate) fn error(&self, problem: impl Into<String>) -> ConfigError {
         ConfigError::new(self.node.place.clone(), &self.path, problem)
     }

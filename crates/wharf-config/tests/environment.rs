@@ -145,7 +145,16 @@ fn errors_name_the_variable() {
         ),
         ("REGISTRY_STORAGE_S3_BUCKET", "b", "REGISTRY_STORAGE_S3_BUCKET: storage.s3: this storage"),
         ("REGISTRY_STORAGE_INMEMORY", "", "REGISTRY_STORAGE_INMEMORY: storage: several storage"),
-        ("REGISTRY_HTTP_TLS_CLIENTCAS_0", "x", "REGISTRY_HTTP_TLS_CLIENTCAS_0: http.tls: TLS is"),
+        (
+            "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0",
+            "x",
+            "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0: http.tls.letsencrypt: certificates from Let's",
+        ),
+        (
+            "REGISTRY_HTTP_TLS_MINIMUMTLS",
+            "tls1.2",
+            "REGISTRY_HTTP_TLS_MINIMUMTLS: http.tls: certificate is missing",
+        ),
         (
             "REGISTRY_PROXY_REMOTEURL",
             "https://x",

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wharf_config::{
-    CacheSize, Configuration, Driver, Formatter, Header, Level, Loaded, Platform, Platforms,
+    CacheSize, ClientAuth, Configuration, Driver, Formatter, Header, Level, Loaded, Platform,
+    Platforms, Tls, TlsVersion,
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -189,6 +190,46 @@ fn single_keys_mean_what_they_say() {
 }
 
 #[test]
+fn tls_is_read() {
+    assert_eq!(with("http: {tls: {clientcas: [''], letsencrypt: {hosts: []}}}").http.tls, None);
+    let tls = |more: &str| {
+        let configuration = with(&format!("http: {{tls: {{certificate: /c, key: /k, {more}}}}}"));
+        configuration.http.tls.expect("it is set")
+    };
+    let plain = Tls {
+        certificate: "/c".into(),
+        key: "/k".into(),
+        minimum: TlsVersion::Tls12,
+        cipher_suites: vec![],
+        client_cas: vec![],
+        client_auth: ClientAuth::RequireAndVerify,
+    };
+    assert_eq!(tls("minimumtls: '', clientauth: '', ciphersuites: []"), plain);
+    let more = "minimumtls: tls1.3, ciphersuites: [A, B], clientcas: [/a, /b], \
+                clientauth: verify-client-cert-if-given";
+    let full = Tls {
+        minimum: TlsVersion::Tls13,
+        cipher_suites: vec!["A".into(), "B".into()],
+        client_cas: vec!["/a".into(), "/b".into()],
+        client_auth: ClientAuth::VerifyIfGiven,
+        ..plain
+    };
+    assert_eq!(tls(more), full);
+
+    let variables = &[
+        ("REGISTRY_HTTP_TLS_CERTIFICATE", "/c"),
+        ("REGISTRY_HTTP_TLS_KEY", "/k"),
+        ("REGISTRY_HTTP_TLS_MINIMUMTLS", "tls1.3"),
+        ("REGISTRY_HTTP_TLS_CIPHERSUITES", "[A, B]"),
+        ("REGISTRY_HTTP_TLS_CLIENTCAS_0", "/a"),
+        ("REGISTRY_HTTP_TLS_CLIENTCAS_1", "/b"),
+        ("REGISTRY_HTTP_TLS_CLIENTAUTH", "verify-client-cert-if-given"),
+    ];
+    let loaded = load(MINIMAL, variables).expect("valid");
+    assert_eq!(loaded.configuration.http.tls, Some(full));
+}
+
+#[test]
 fn storage_may_be_a_word() {
     let loaded = load("version: 0.1\nstorage: inmemory", &[]).expect("valid");
     assert_eq!(loaded.configuration.storage.driver, Driver::InMemory);
@@ -253,7 +294,26 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "http: {http2: {disabled: maybe}}",
             "c.yml:3: http.http2.disabled: expected true or false, found \"maybe\"",
         ),
-        ("http: {tls: {certificate: /c, key: /k}}", "c.yml:3: http.tls: TLS is not supported yet"),
+        ("http: {tls: {certificate: /c}}", "c.yml:3: http.tls: key is missing"),
+        ("http: {tls: {key: /k}}", "c.yml:3: http.tls: certificate is missing"),
+        ("http: {tls: {certficate: /c}}", "c.yml:3: http.tls: certificate is missing"),
+        ("http: {tls: {clientcas: [/a]}}", "c.yml:3: http.tls: certificate is missing"),
+        (
+            "http: {tls: {certificate: /c, key: /k, minimumtls: tls1.1}}",
+            "c.yml:3: http.tls.minimumtls: expected tls1.2 or tls1.3, found \"tls1.1\"",
+        ),
+        (
+            "http: {tls: {certificate: /c, key: /k, clientauth: verify-client-cert-if-given}}",
+            "c.yml:3: http.tls.clientauth: has no effect without http.tls.clientcas",
+        ),
+        (
+            "http: {tls: {certificate: /c, key: /k, clientcas: /a, clientauth: request-client-cert}}",
+            "c.yml:3: http.tls.clientauth: expected verify-client-cert-if-given or require-and-",
+        ),
+        (
+            "http: {tls: {certificate: /c, key: /k, letsencrypt: {cachefile: /l}}}",
+            "c.yml:3: http.tls.letsencrypt: certificates from Let's Encrypt are not supported yet",
+        ),
         (
             "auth: {htpasswd: {path: /x}}",
             "c.yml:3: auth.htpasswd: access control is not supported yet",

@@ -9,12 +9,14 @@ const WRONG: &str = "[[x]]";
 #[test]
 fn every_key_of_the_schema_is_read() {
     for path in schema::read_keys() {
-        let base = match path.starts_with("storage.inmemory") {
-            true => "version: 0.1\nstorage: {inmemory: }\n",
-            false => "version: 0.1\nstorage: {filesystem: }\n",
+        let storage = if path.starts_with("storage.inmemory") { "inmemory" } else { "filesystem" };
+        let tls = match path.starts_with("http.tls") {
+            true => "http: {tls: {certificate: /c, key: /k, clientcas: /a}}",
+            false => "",
         };
+        let base = format!("version: 0.1\nstorage: {{{storage}: }}\n{tls}\n");
         let variable = format!("REGISTRY_{}", path.replace('.', "_").to_uppercase());
-        let result = Configuration::load(base, "c.yml", [(variable, WRONG.to_owned())]);
+        let result = Configuration::load(&base, "c.yml", [(variable, WRONG.to_owned())]);
         let error = result.map(|_| ()).expect_err(&path);
         assert!(error.key().starts_with(&path), "{path}: {error}");
     }

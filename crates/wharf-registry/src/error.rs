@@ -22,6 +22,9 @@ pub enum Error {
     /// The store can be opened, but not used.
     #[error("cannot use the store: {0}")]
     Storage(#[from] wharf_core::Error),
+    /// The certificate or anything else of `http.tls` cannot be used.
+    #[error("http.tls: {0}")]
+    Tls(#[from] wharf_tls::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

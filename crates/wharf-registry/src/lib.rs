@@ -18,6 +18,7 @@ pub use wharf_http as http;
 pub use wharf_manifest as manifest;
 pub use wharf_reference as reference;
 pub use wharf_storage as storage;
+pub use wharf_tls as tls;
 
 pub use error::Error;
 pub use namespace::NamespaceBuilder;

@@ -9,11 +9,21 @@ pub(crate) mod http;
 pub(crate) mod purge;
 pub(crate) mod server;
 pub(crate) mod storage;
+pub(crate) mod tls;
 
 /// The paths of all keys that take effect in here. What is missing is for the program: how it logs.
 pub fn keys() -> impl Iterator<Item = &'static str> {
-    [&["version"], cache::KEYS, driver::KEYS, http::KEYS, purge::KEYS, server::KEYS, storage::KEYS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        &["version"],
+        cache::KEYS,
+        driver::KEYS,
+        http::KEYS,
+        purge::KEYS,
+        server::KEYS,
+        storage::KEYS,
+        tls::KEYS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

@@ -8,9 +8,11 @@ use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
 use wharf_http::App;
+use wharf_tls::Acceptor;
 
 use crate::{
-    Error, NamespaceBuilder, mapping,
+    Error, NamespaceBuilder,
+    mapping::{self, tls::Secured},
     purger::{self, Schedule},
 };
 
@@ -19,6 +21,8 @@ pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
     address: SocketAddr,
+    /// `None` for plain TCP.
+    tls: Option<Acceptor>,
     drain: Duration,
     purging: Option<(Arc<dyn Driver>, Schedule)>,
 }
@@ -73,7 +77,13 @@ impl Server {
         if let Some((driver, schedule)) = self.purging {
             background.spawn(purger::run(driver, schedule));
         }
-        wharf_http::serve(self.listener, self.app, shutdown, self.drain).await
+        let (listener, app, drain) = (self.listener, self.app, self.drain);
+        let Some(tls) = self.tls else {
+            return wharf_http::serve(listener, app, shutdown, drain).await;
+        };
+        let acceptor = tls.clone();
+        background.spawn(async move { acceptor.keep_renewed(mapping::tls::RENEWAL).await });
+        wharf_http::serve_secure(listener, Secured(tls), app, shutdown, drain).await
     }
 }
 
@@ -97,12 +107,14 @@ impl ServerBuilder<'_> {
         let configuration = self.configuration;
         let storage = &configuration.storage;
         let options = mapping::storage::options(configuration)?;
+        let http = &configuration.http;
+        let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
+        let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
         // An address that is taken is found out before the store is touched.
-        let listener = mapping::server::listen(&configuration.http.address).await?;
-        let address = listener.local_addr().map_err(|source| Error::Listen {
-            address: configuration.http.address.to_string(),
-            source,
-        })?;
+        let listener = mapping::server::listen(&http.address).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| Error::Listen { address: http.address.to_string(), source })?;
         let driver = match self.driver {
             Some(driver) => driver,
             None => mapping::driver::open(&storage.driver).await?,
@@ -121,7 +133,8 @@ impl ServerBuilder<'_> {
             app: Arc::new(app),
             listener,
             address,
-            drain: configuration.http.drain_timeout,
+            tls,
+            drain: http.drain_timeout,
             purging: schedule.filter(|_| !storage.read_only).map(|schedule| (driver, schedule)),
         })
     }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
 use rustls::{CipherSuite, HandshakeKind, ProtocolVersion, crypto::aws_lc_rs::cipher_suite};
 use support::{Authority, Client, PATIENCE, shake, tcp, version};
@@ -157,4 +157,23 @@ async fn a_pair_that_is_replaced_is_served_and_a_broken_one_is_not() {
     std::fs::remove_file(authority.path("s.key")).expect("there");
     assert!(matches!(acceptor.renew(), Renewal::Kept(_)));
     assert_eq!(shown().await, third.der);
+}
+
+#[tokio::test]
+async fn a_new_pair_is_found_without_being_asked_for() {
+    let authority = Authority::new();
+    let acceptor = acceptor(&authority.options());
+    let keeper = acceptor.clone();
+    let keeper = tokio::spawn(async move { keeper.keep_renewed(Duration::from_millis(1)).await });
+    let fresh = authority.renew();
+    let found = async {
+        loop {
+            let (client, _) = authority.try_with(&acceptor, Client::default()).await.expect("ok");
+            if client.get_ref().1.peer_certificates().expect("shown")[0] == fresh.der {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.expect("in time");
+    keeper.abort();
 }

@@ -47,7 +47,8 @@ fn start_line(address: SocketAddr, configuration: &Configuration, source: &str) 
         (false, true) => "deletes on",
         (false, false) => "deletes off",
     };
-    format!("listening on {address}, serving {store}, {changes}, no access control ({source})")
+    let how = if configuration.http.tls.is_some() { " over TLS" } else { "" };
+    format!("listening on {address}{how}, serving {store}, {changes}, no access control ({source})")
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         secret: _,
         relative_urls,
         drain_timeout: _,
+        tls,
         headers,
         http2,
         h2c,
@@ -52,7 +53,8 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         max_tags: tags_max.map_or_else(|| Options::default().max_tags, |max| max as usize),
         catalog_max_entries: *catalog_max_entries as usize,
         read_memory: limits.read_memory.get(),
-        http2: *h2c && *http2,
+        // Without TLS a client has to know; with it, both agree.
+        http2: *http2 && (*h2c || tls.is_some()),
         access_log: log.access_log,
         max_connections: limits.connections.map(|connections| connections as usize),
         max_header_bytes: usize::try_from(limits.header_size.get()).unwrap_or(usize::MAX),
