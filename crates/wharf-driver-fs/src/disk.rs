@@ -22,6 +22,7 @@ use crate::{
     fault::{is_absent, is_taken},
     listing::Listings,
     place::HIDDEN,
+    ready::{Miss, Ready},
     remove::remove_tree,
     trace::{FileId, Step, Trace, take},
     writable::Writable,
@@ -41,11 +42,13 @@ pub(crate) struct Disk {
     trace: Option<Trace>,
     listings: Listings,
     writers: Writers,
+    /// What the kernel does without waiting.
+    pub(crate) ready: Ready,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Not blocking, so that a pipe somebody left in the tree cannot hang us.
-const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 const EDIT: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 const CREATE: OFlags = OFlags::RDWR
     .union(OFlags::CREATE)
@@ -63,6 +66,7 @@ impl Disk {
         let path = path.canonicalize()?;
         let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
         let beneath = !plain && open_beneath(&root, ".", FOLDER).is_ok();
+        let ready = if beneath { Ready::of(&root, options.reluctance) } else { Ready::never() };
         Ok(Self {
             root,
             path,
@@ -72,6 +76,7 @@ impl Disk {
             trace: options.trace.clone(),
             listings: Listings::new(options.listed_names),
             writers: Writers::default(),
+            ready,
         })
     }
 
@@ -341,6 +346,11 @@ impl Disk {
         step: impl FnOnce() -> Step,
     ) -> io::Result<T> {
         take(self.trace.as_ref(), act, step)
+    }
+
+    /// Opens what is there if that takes no waiting for the disk.
+    pub(crate) fn resolve_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
+        self.ready.open(&self.root, path.as_str(), flags)
     }
 
     /// Opens what is there, beneath the root wherever symlinks lead.

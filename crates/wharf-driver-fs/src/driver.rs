@@ -1,8 +1,9 @@
-//! The driver: the contract, each operation on a blocking thread.
+//! The driver: the contract, each operation on a blocking thread unless it is done at once.
 
 use std::{
     fs::File,
     io::{self, Read},
+    num::NonZeroU32,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -51,6 +52,9 @@ pub struct Options {
     /// them. For tests: what is missing is found out.
     #[doc(hidden)]
     pub plain: bool,
+    /// Every so many times the kernel is said to have to wait for the disk: 1 means always. For tests.
+    #[doc(hidden)]
+    pub reluctance: Option<NonZeroU32>,
     /// Where every step is recorded, for tests of what a power cut may leave.
     #[doc(hidden)]
     pub trace: Option<Trace>,
@@ -76,6 +80,15 @@ impl FsDriver {
     #[doc(hidden)]
     pub fn scans(&self) -> u64 {
         self.tree.disk.scans()
+    }
+
+    /// What is done at once, if the path is not ours and no disk has to be waited for.
+    fn now<T>(
+        &self,
+        path: &StoragePath,
+        act: impl FnOnce(&Tree) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        if HIDDEN.hides(path) { None } else { act(&self.tree) }
     }
 
     async fn run<T: Send + 'static>(
@@ -118,6 +131,9 @@ impl Driver for FsDriver {
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        if let Some(done) = self.now(path, |tree| tree.get_now(path, limit)) {
+            return done;
+        }
         self.run(path, move |tree, path| {
             let (file, metadata) = read(tree, path)?;
             if metadata.size > limit {
@@ -136,6 +152,9 @@ impl Driver for FsDriver {
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
         let at_once = self.read_at_once;
+        if let Some(done) = self.now(path, |tree| tree.open_now(path, range, at_once)) {
+            return done;
+        }
         self.run(path, move |tree, path| {
             let (file, metadata) = read(tree, path)?;
             let size = metadata.size;
@@ -157,6 +176,9 @@ impl Driver for FsDriver {
     }
 
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        if let Some(done) = self.now(path, |tree| tree.stat_now(path)) {
+            return done;
+        }
         self.run(path, |tree, path| {
             let metadata = tree.disk.describe(path).at(path)?;
             tree.unsettled.wait(path);
@@ -225,6 +247,7 @@ impl Default for Options {
             durable_folders: 100_000,
             leftover_age: Duration::from_secs(60 * 60),
             plain: false,
+            reluctance: None,
             trace: None,
         }
     }
@@ -248,7 +271,10 @@ fn read(tree: &Tree, path: &StoragePath) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-fn content_metadata(metadata: &std::fs::Metadata, path: &StoragePath) -> Result<Metadata> {
+pub(crate) fn content_metadata(
+    metadata: &std::fs::Metadata,
+    path: &StoragePath,
+) -> Result<Metadata> {
     match metadata.is_file() {
         true => Ok(Metadata { size: metadata.len(), modified: metadata.modified().at(path)? }),
         false => Err(Error::new(ErrorKind::NotFound, path)),

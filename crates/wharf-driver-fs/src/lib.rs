@@ -11,6 +11,8 @@
 //!   each driver that writes. It is hidden, and may be deleted while no driver runs.
 //! - A list is current, however many drivers write below the root. A program that writes without a
 //!   driver, in the same moments and the same folder as a driver, may be seen some seconds later.
+//! - What the kernel has in memory is read at once, on the thread that asks; whatever may wait for a
+//!   disk goes to a blocking thread.
 //! - No symlink leads out of the root.
 //!
 //! ```
@@ -37,6 +39,7 @@ mod fault;
 mod listing;
 mod names;
 mod place;
+mod ready;
 mod remove;
 mod running;
 mod session;

@@ -55,6 +55,11 @@ impl Unsettled {
         Giving { unsettled: self, name, number }
     }
 
+    /// Whether a name that was found is durable.
+    pub(crate) fn is_settled(&self, name: &StoragePath) -> bool {
+        self.count.load(Ordering::SeqCst) == 0 || !self.lock().givers.contains_key(name)
+    }
+
     /// Waits, on this thread, until a name that was found is durable.
     pub(crate) fn wait(&self, name: &StoragePath) {
         if self.count.load(Ordering::SeqCst) == 0 {

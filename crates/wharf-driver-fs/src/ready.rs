@@ -1,0 +1,232 @@
+//! Reads that need no disk: of names and pages that the kernel has in memory.
+//!
+//! To hand a small read over to a blocking thread, and its result back, costs several times the read.
+//! So it is tried on the thread that asks. The kernel is told to give up rather than to wait: then,
+//! and whenever anything else is out of the ordinary, the read is done the long way, and only that
+//! way decides what is wrong. Here there is content, or plainly nothing, or no answer.
+
+mod kernel;
+
+use std::{
+    fs::File,
+    num::NonZeroU32,
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use rustix::{fs::OFlags, io::Errno};
+use wharf_content::{ByteRange, Content, FileRegion};
+use wharf_driver::{Error, ErrorKind, Metadata, Opened, Result, StoragePath};
+
+use crate::{disk::READ, driver::content_metadata, place::Tree};
+
+/// Whether the kernel can be asked not to wait.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    able: AtomicBool,
+    /// Every so many times the kernel is said to have to wait, for tests.
+    reluctance: Option<NonZeroU32>,
+    asked: AtomicU32,
+}
+
+/// Why a read gave no content.
+pub(crate) enum Miss {
+    /// Nothing is there.
+    Absent,
+    /// The read has to be done the long way.
+    Later,
+}
+
+/// What is no longer than this lies in one page, of which a read never gives a part: less than was
+/// asked for is the end of the file.
+const WITHIN_A_PAGE: usize = 2048;
+
+/// More is not copied on a thread that others wait for.
+const MOST: u64 = 256 << 10;
+
+// === impl Ready ===
+
+impl Ready {
+    /// Finds out about a root; `reluctance` is for tests.
+    pub(crate) fn of(root: &OwnedFd, reluctance: Option<NonZeroU32>) -> Self {
+        Self { able: kernel::is_able(root).into(), reluctance, asked: AtomicU32::new(0) }
+    }
+
+    /// Never asks.
+    pub(crate) fn never() -> Self {
+        Self { able: false.into(), reluctance: None, asked: AtomicU32::new(0) }
+    }
+
+    /// What the kernel answered, if it did.
+    fn answer<T>(&self, answer: rustix::io::Result<T>) -> Result<T, Miss> {
+        if self.is_reluctant() {
+            return Err(Miss::Later);
+        }
+        answer.map_err(|error| match error {
+            Errno::NOENT => Miss::Absent,
+            // A sandbox, or a file system that cannot do this; it will not learn it.
+            Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM => {
+                self.able.store(false, Ordering::Relaxed);
+                Miss::Later
+            }
+            _ => Miss::Later,
+        })
+    }
+
+    /// Opens what is beneath a root.
+    pub(crate) fn open(&self, root: &OwnedFd, name: &str, flags: OFlags) -> Result<File, Miss> {
+        if !self.able.load(Ordering::Relaxed) {
+            return Err(Miss::Later);
+        }
+        self.answer(kernel::open(root, name, flags)).map(File::from)
+    }
+
+    /// Reads what is in memory, perhaps less than there is room for.
+    fn read(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, Miss> {
+        self.answer(kernel::read(file, buffer, offset))
+    }
+
+    fn is_reluctant(&self) -> bool {
+        self.reluctance.is_some_and(|every| {
+            (self.asked.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(every.get())
+        })
+    }
+}
+
+// === impl Tree ===
+
+impl Tree {
+    /// Small content, `None` if it takes longer.
+    pub(crate) fn get_now(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>> {
+        now(path, || {
+            let file = self.file_now(path)?;
+            match limit < WITHIN_A_PAGE as u64 {
+                true => self.short(&file, limit),
+                false => {
+                    let size = size_of(&file, path)?.size;
+                    if size > limit {
+                        return Err(Miss::Later);
+                    }
+                    self.exactly(&file, 0, size)
+                }
+            }
+        })
+    }
+
+    /// Opens content, or a range of it, `None` if it takes longer.
+    pub(crate) fn open_now(
+        &self,
+        path: &StoragePath,
+        range: Option<ByteRange>,
+        at_once: u64,
+    ) -> Option<Result<Opened>> {
+        now(path, || {
+            let file = self.file_now(path)?;
+            let metadata = size_of(&file, path)?;
+            let range = match range {
+                None => 0..metadata.size,
+                Some(range) => range.resolve(metadata.size).ok_or(Miss::Later)?,
+            };
+            let length = range.end - range.start;
+            let content = match length <= at_once {
+                true => Content::Bytes(self.exactly(&file, range.start, length)?),
+                false => Content::File(FileRegion::new(Arc::new(file), range.start, length)),
+            };
+            Ok(Opened { metadata, range, content })
+        })
+    }
+
+    /// Describes content, `None` if it takes longer.
+    pub(crate) fn stat_now(&self, path: &StoragePath) -> Option<Result<Metadata>> {
+        now(path, || {
+            let file = self.resolve_now(path, OFlags::PATH | OFlags::CLOEXEC)?;
+            size_of(&file, path)
+        })
+    }
+
+    fn file_now(&self, path: &StoragePath) -> Result<File, Miss> {
+        self.resolve_now(path, READ)
+    }
+
+    fn resolve_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
+        let file = self.disk.resolve_now(path, flags)?;
+        // Whoever gives the name is waited for, and not on this thread.
+        self.unsettled.is_settled(path).then_some(file).ok_or(Miss::Later)
+    }
+
+    /// The whole content of a file, if it is as short as the limit.
+    fn short(&self, file: &File, limit: u64) -> Result<Bytes, Miss> {
+        let mut buffer = [0; WITHIN_A_PAGE];
+        let read = self.disk.ready.read(file, &mut buffer, 0)?;
+        (read as u64 <= limit).then(|| Bytes::copy_from_slice(&buffer[..read])).ok_or(Miss::Later)
+    }
+
+    fn exactly(&self, file: &File, offset: u64, length: u64) -> Result<Bytes, Miss> {
+        if length > MOST {
+            return Err(Miss::Later);
+        }
+        let mut buffer = vec![0; length as usize];
+        let read = match buffer.is_empty() {
+            true => 0,
+            false => self.disk.ready.read(file, &mut buffer, offset)?,
+        };
+        (read == buffer.len()).then(|| buffer.into()).ok_or(Miss::Later)
+    }
+}
+
+fn now<T>(path: &StoragePath, read: impl FnOnce() -> Result<T, Miss>) -> Option<Result<T>> {
+    match read() {
+        Ok(content) => Some(Ok(content)),
+        Err(Miss::Absent) => Some(Err(Error::new(ErrorKind::NotFound, path))),
+        Err(Miss::Later) => None,
+    }
+}
+
+/// Size and age of an open file; nothing else has any.
+fn size_of(file: &File, path: &StoragePath) -> Result<Metadata, Miss> {
+    let metadata = file.metadata().map_err(|_| Miss::Later)?;
+    content_metadata(&metadata, path).map_err(|_| Miss::Later)
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_driver::PutMode;
+
+    use super::*;
+    use crate::{Options, disk::Disk};
+
+    fn tree(root: &std::path::Path) -> Tree {
+        let options = Options::default();
+        Tree {
+            disk: Disk::open(root, &options).expect("it can be opened"),
+            durable: crate::durable::DurableFolders::new(options.durable_folders),
+            running: Default::default(),
+            unsettled: Default::default(),
+        }
+    }
+
+    /// On this thread nobody is waited for, so that such a name takes the long way.
+    #[test]
+    fn a_name_that_is_not_durable_is_not_answered_at_once() {
+        let root = tempfile::tempdir().expect("there is room");
+        let tree = tree(root.path());
+        let [path, other] = ["a/b", "a/c"].map(|text| StoragePath::parse(text).expect("a path"));
+        for path in [&path, &other] {
+            tree.put(path, &"x".into(), PutMode::Create).expect("it is stored");
+        }
+        if tree.stat_now(&path).is_none() {
+            return eprintln!("skipped: the kernel cannot be asked not to wait here");
+        }
+        let giving = tree.unsettled.give(&path);
+        assert!(tree.get_now(&path, 10).is_none());
+        assert!(tree.open_now(&path, None, 10).is_none());
+        assert!(tree.stat_now(&path).is_none());
+        assert!(tree.get_now(&other, 10).is_some());
+        drop(giving);
+        assert!(tree.get_now(&path, 10).is_some());
+    }
+}
