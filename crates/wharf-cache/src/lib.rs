@@ -1,9 +1,12 @@
-//! A bounded cache of blob descriptors that never decides whether a blob exists.
+//! Bounded caches of blob descriptors and of small content, which never decide whether a blob exists.
 //!
 //! Asking a backend for the size of a blob is a round trip to an object store, or a system call;
 //! [`MokaDescriptorCache`] remembers the answer in this process. Whoever asks it has just read the
 //! link of the blob, and whoever unlinks one clears it: see
 //! [`BlobDescriptorService`](wharf_core::BlobDescriptorService).
+//!
+//! [`ContentCache`] keeps what small content was made into, for those who have just been told by the
+//! store that it is there.
 //!
 //! ```
 //! use wharf_cache::MokaDescriptorCache;
@@ -21,7 +24,9 @@
 //! # });
 //! ```
 
+mod content;
 mod epochs;
 mod memory;
 
+pub use content::ContentCache;
 pub use memory::MokaDescriptorCache;

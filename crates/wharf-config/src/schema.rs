@@ -88,7 +88,15 @@ const STORAGE: &[Key] = &[
     section("tag", &[value("concurrencylimit")]).ignored("how many tags are read at once is fixed"),
     section("delete", &[value("enabled")]),
     section("redirect", &[value("disable")]),
-    section("cache", &[value("blobdescriptor"), value("layerinfo"), value("blobdescriptorsize")]),
+    section(
+        "cache",
+        &[
+            value("blobdescriptor"),
+            value("layerinfo"),
+            value("blobdescriptorsize"),
+            value("manifestmemory"),
+        ],
+    ),
     section(
         "maintenance",
         &[

@@ -219,6 +219,14 @@ impl Scalar for u32 {
     }
 }
 
+impl Scalar for u64 {
+    const EXPECTED: &'static str = "a whole number, 0 or more";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl Scalar for NonZeroU64 {
     const EXPECTED: &'static str = "a whole number, 1 or more";
 

@@ -19,6 +19,8 @@ pub struct Storage {
     pub redirect: bool,
     /// `storage.cache`: how many descriptors are remembered, if any.
     pub cache: Option<CacheSize>,
+    /// `storage.cache.manifestmemory`: what manifests may hold of the memory, in bytes.
+    pub manifest_memory: u64,
     /// `storage.maintenance.uploadpurging`.
     pub upload_purging: UploadPurging,
     /// `storage.maintenance.readonly.enabled`: nothing is changed.
@@ -73,6 +75,8 @@ const SETTINGS: &[&str] = &["tag", "delete", "redirect", "cache", "maintenance"]
 // === impl Storage ===
 
 impl Storage {
+    const MANIFEST_MEMORY: u64 = 32 << 20;
+
     pub(crate) fn read(
         root: &Section<'_>,
         warnings: &mut Vec<Warning>,
@@ -84,6 +88,9 @@ impl Storage {
             delete: storage.section("delete")?.flag("enabled")?,
             redirect: !storage.section("redirect")?.flag("disable")?,
             cache: cache(&storage.section("cache")?, warnings)?,
+            manifest_memory: storage
+                .section("cache")?
+                .value_or("manifestmemory", Self::MANIFEST_MEMORY)?,
             upload_purging: UploadPurging::read(&maintenance.section("uploadpurging")?)?,
             read_only: maintenance.section("readonly")?.flag("enabled")?,
         })

@@ -142,6 +142,7 @@ validation:
     let root = "/var/lib/registry".into();
     assert_eq!(storage.driver, Driver::Filesystem { root, max_threads: 25 });
     assert_eq!(storage.cache, Some(CacheSize::Unlimited));
+    assert_eq!(storage.manifest_memory, 32 << 20);
     let purging = storage.upload_purging;
     assert!(!purging.enabled && !purging.dry_run);
     assert_eq!(purging.age, Duration::from_secs(30 * 3600));
@@ -169,6 +170,9 @@ validation:
 fn single_keys_mean_what_they_say() {
     assert_eq!(with("loglevel:").log.level, Level::Info);
     assert_eq!(with("log: {level: ERROR}").log.level, Level::Error);
+    let storage = "storage: {inmemory: {}, cache: {manifestmemory: 0}}";
+    let loaded = Configuration::load(&format!("version: 0.1\n{storage}"), "c.yml", []);
+    assert_eq!(loaded.expect("valid").configuration.storage.manifest_memory, 0);
     assert_eq!(with("catalog: {maxentries: -1}").catalog_max_entries, 1000);
     assert_eq!(with("tags: {maxtags: 0}").tags_max, None);
     assert_eq!(with("http: {draintimeout: 0}").http.drain_timeout, Duration::ZERO);

@@ -20,8 +20,6 @@ use wharf_reference::TagOrDigest;
 
 use crate::{digests, layout, store::Scope, tags::Tags};
 
-use self::find::Found;
-
 /// The manifests of one repository.
 pub(crate) struct Manifests {
     scope: Scope,
@@ -36,7 +34,7 @@ impl Manifests {
     }
 
     /// What a reference leads to. A tag whose manifest is gone is as good as no tag.
-    async fn found(&self, reference: &TagOrDigest) -> Result<Found> {
+    async fn found(&self, reference: &TagOrDigest) -> Result<ManifestBytes> {
         let digest = match reference {
             TagOrDigest::Digest(digest) => Some(*digest),
             TagOrDigest::Tag(tag) => self.tags.current(tag).await?,
@@ -57,9 +55,9 @@ impl ManifestStore for Manifests {
 
     async fn get(&self, reference: &TagOrDigest, options: GetOptions) -> Result<Fetched> {
         let found = self.found(reference).await?;
-        Ok(match options.if_none_match.contains(&found.digest) {
+        Ok(match options.if_none_match.contains(&found.digest()) {
             true => Fetched::NotModified(found.descriptor()),
-            false => Fetched::Manifest(found.into_manifest()),
+            false => Fetched::Manifest(found),
         })
     }
 

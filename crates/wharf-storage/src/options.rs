@@ -20,6 +20,8 @@ pub struct Options {
     pub resumable_digest: bool,
     /// Where descriptors are remembered.
     pub cache: Option<Arc<dyn BlobDescriptorCache>>,
+    /// How many bytes of manifests that were read stay in memory; 0 for none.
+    pub manifest_memory: u64,
     /// The manifest types that are known.
     pub schemas: Schemas,
     /// Which manifests are taken.
@@ -85,6 +87,7 @@ impl Default for Options {
             redirect: true,
             resumable_digest: true,
             cache: None,
+            manifest_memory: 32 << 20,
             schemas: Schemas::default(),
             manifests: ManifestPolicy::default(),
         }
@@ -99,6 +102,7 @@ impl fmt::Debug for Options {
             .field("redirect", &self.redirect)
             .field("resumable_digest", &self.resumable_digest)
             .field("cache", &self.cache.is_some())
+            .field("manifest_memory", &self.manifest_memory)
             .field("manifests", &self.manifests)
             .finish_non_exhaustive()
     }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use wharf_cache::ContentCache;
 use wharf_core::{BlobDescriptorService, ErrorKind, RequestContext, Result};
 use wharf_driver::Driver;
 use wharf_reference::RepositoryName;
 
-use crate::{Options, recent::Recent, turns::Turns, uploads::Writers, vault::Vault};
+use crate::{
+    Options, manifests::find::Kept, recent::Recent, turns::Turns, uploads::Writers, vault::Vault,
+};
 
 /// A local registry.
 pub(crate) struct Store {
@@ -14,6 +17,8 @@ pub(crate) struct Store {
     pub(crate) options: Options,
     pub(crate) vault: Vault,
     pub(crate) recent: Recent,
+    /// Manifests that were read, which is not to say that they are there.
+    pub(crate) manifests: ContentCache<Arc<Kept>>,
     /// How many uploads are being written, which share memory.
     pub(crate) writers: Writers,
     /// Whose turn it is to change a manifest or a tag.
@@ -37,7 +42,8 @@ impl Store {
         let vault = Vault::new(Arc::clone(&driver));
         let (recent, writers) = (Recent::default(), Writers::default());
         let (turns, import) = (Turns::default(), Default::default());
-        Self { driver, options, vault, recent, writers, turns, import }
+        let manifests = ContentCache::new(options.manifest_memory, Kept::size);
+        Self { driver, options, vault, recent, manifests, writers, turns, import }
     }
 
     /// Fails if nothing may be written.

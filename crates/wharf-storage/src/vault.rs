@@ -14,7 +14,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_content::ByteRange;
 use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
-use wharf_driver::{Driver, Opened, PresignRequest, Published, PutMode, StoragePath, Upload};
+use wharf_driver::{
+    Driver, Metadata, Opened, PresignRequest, Published, PutMode, StoragePath, Upload,
+};
 use wharf_manifest::{Descriptor, MediaType};
 
 use crate::{
@@ -40,8 +42,12 @@ impl Vault {
     /// The size of a blob, `None` if it is not there. Always asks the store: this is what decides
     /// about existence.
     pub(crate) async fn present(&self, digest: &Digest) -> Result<Option<u64>> {
-        let found = self.driver.stat(&live(digest)).await.found()?;
-        Ok(found.map(|metadata| metadata.size))
+        Ok(self.describe(digest).await?.map(|metadata| metadata.size))
+    }
+
+    /// The same, with the age of the bytes: bytes that are written again have another one.
+    pub(crate) async fn describe(&self, digest: &Digest) -> Result<Option<Metadata>> {
+        self.driver.stat(&live(digest)).await.found()
     }
 
     /// The size of a blob that a link leads to, `None` if the link or the blob is not there. This is
@@ -85,9 +91,15 @@ impl Vault {
         self.driver.open(&live(digest), range).await.found()
     }
 
-    /// A whole blob of at most `limit` bytes, `None` if it is not there.
-    pub(crate) async fn read(&self, digest: &Digest, limit: u64) -> Result<Option<Bytes>> {
-        self.driver.get(&live(digest), limit).await.found()
+    /// A whole blob of at most `limit` bytes, with its description, `None` if it is not there.
+    pub(crate) async fn read(
+        &self,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<(Metadata, Bytes)>> {
+        let Some(opened) = self.open(digest, None).await? else { return Ok(None) };
+        let bytes = opened.content.collect(limit).await.stored()?;
+        Ok(Some((opened.metadata, bytes)))
     }
 
     /// A URL under which the backend serves a blob, if it does that.

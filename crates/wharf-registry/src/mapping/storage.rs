@@ -11,6 +11,7 @@ use crate::Error;
 pub(crate) const KEYS: &[&str] = &[
     "storage.delete.enabled",
     "storage.redirect.disable",
+    "storage.cache.manifestmemory",
     "storage.maintenance.readonly.enabled",
     "validation.enabled",
     "validation.disabled",
@@ -24,12 +25,20 @@ pub(crate) const KEYS: &[&str] = &[
 /// Everything but the descriptor cache.
 pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
     // Every field is named, so that a new one is not forgotten here.
-    let Storage { driver: _, delete, redirect, cache: _, upload_purging: _, read_only } =
-        &configuration.storage;
+    let Storage {
+        driver: _,
+        delete,
+        redirect,
+        cache: _,
+        manifest_memory,
+        upload_purging: _,
+        read_only,
+    } = &configuration.storage;
     Ok(Options {
         delete: *delete,
         redirect: *redirect,
         read_only: *read_only,
+        manifest_memory: *manifest_memory,
         manifests: manifests(configuration)?,
         ..Options::default()
     })

@@ -50,7 +50,7 @@ enum View {
 async fn view(scope: &Scope, digest: &Digest) -> Result<Option<View>> {
     match find::manifest(scope, digest).await {
         Ok(None) => Ok(None),
-        Ok(Some(found)) => Ok(Some(match scope.options().schemas.parse(None, &found.bytes) {
+        Ok(Some(found)) => Ok(Some(match scope.options().schemas.parse(None, found.bytes()) {
             Ok(view) => View::Readable(Box::new(view)),
             Err(_) => View::Obscure,
         })),

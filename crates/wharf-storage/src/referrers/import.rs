@@ -58,9 +58,9 @@ pub(super) async fn referrer(
         found => found?,
     };
     Ok(found.and_then(|found| {
-        let view = scope.options().schemas.parse(None, &found.bytes).ok()?;
+        let view = scope.options().schemas.parse(None, found.bytes()).ok()?;
         let subject = view.subject()?.digest;
-        Some((subject, view.referrer(*digest, found.bytes.len() as u64)))
+        Some((subject, view.referrer(*digest, found.bytes().len() as u64)))
     }))
 }
 

@@ -40,8 +40,8 @@ async fn listed(scope: &Scope, index: &Digest) -> Result<Vec<Descriptor>> {
         Err(error) if find::is_bad(&error) => return Ok(Vec::new()),
         found => found?,
     };
-    let found = found.filter(|found| found.media_type == MediaType::oci_index());
-    let view = found.and_then(|found| scope.options().schemas.parse(None, &found.bytes).ok());
+    let found = found.filter(|found| *found.media_type() == MediaType::oci_index());
+    let view = found.and_then(|found| scope.options().schemas.parse(None, found.bytes()).ok());
     Ok(view.iter().flat_map(|view| view.manifests()).map(plain).collect())
 }
 
