@@ -90,6 +90,21 @@ impl Disk {
         self.listings.page(self, path, request)
     }
 
+    /// The same if that takes no waiting.
+    pub(crate) fn list_now(
+        &self,
+        path: &StoragePath,
+        request: ListRequest<'_>,
+    ) -> Result<Listing, Miss> {
+        self.listings.page_now(&self.folder_now(path)?, request).ok_or(Miss::Later)
+    }
+
+    /// A folder that is there, to be described or gone on from, if that takes no waiting.
+    pub(crate) fn folder_now(&self, path: &StoragePath) -> Result<File, Miss> {
+        let name = if path.is_root() { "." } else { path.as_str() };
+        self.ready.open(&self.root, name, FOLDER.union(OFlags::PATH))
+    }
+
     /// How often a folder was read for lists.
     pub(crate) fn scans(&self) -> u64 {
         self.listings.scans()

@@ -20,8 +20,10 @@ use wharf_driver::{
 use crate::{
     disk::Disk,
     durable::DurableFolders,
+    each,
     fault::{At, is_absent},
     place::{HIDDEN, Tree},
+    ready::Miss,
     running::Running,
     session::{Session, last_checkpoint},
     trace::Trace,
@@ -134,16 +136,16 @@ impl Driver for FsDriver {
         if let Some(done) = self.now(path, |tree| tree.get_now(path, limit)) {
             return done;
         }
-        self.run(path, move |tree, path| {
-            let (file, metadata) = read(tree, path)?;
-            if metadata.size > limit {
-                return Err(Error::new(ErrorKind::TooLarge { limit }, path));
-            }
-            let mut content = Vec::with_capacity(metadata.size as usize);
-            file.take(limit).read_to_end(&mut content).at(path)?;
-            Ok(content.into())
-        })
-        .await
+        self.run(path, move |tree, path| small(tree, path, limit)).await
+    }
+
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        each::read(&self.tree, folder, paths, limit).await
     }
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
@@ -188,6 +190,16 @@ impl Driver for FsDriver {
     }
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+        let listed = self.now(folder, |tree| match tree.disk.list_now(folder, request) {
+            Ok(page) => Some(Ok(page)),
+            Err(Miss::Absent) => Some(Ok(Listing::default())),
+            Err(Miss::Later) => None,
+        });
+        if let Some(page) = listed {
+            // Who lists many folders lets others have their turn.
+            tokio::task::coop::consume_budget().await;
+            return page;
+        }
         let (after, limit) = (request.after.map(str::to_owned), request.limit);
         self.run(folder, move |tree, folder| {
             let request = ListRequest { after: after.as_deref(), limit };
@@ -262,6 +274,17 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Ok(done) => Ok(done),
         Err(error) => Err(Error::new(ErrorKind::Other, path).because(error)),
     }
+}
+
+/// Small content, on a thread that may wait for it.
+pub(crate) fn small(tree: &Tree, path: &StoragePath, limit: u64) -> Result<Bytes> {
+    let (file, metadata) = read(tree, path)?;
+    if metadata.size > limit {
+        return Err(Error::new(ErrorKind::TooLarge { limit }, path));
+    }
+    let mut content = Vec::with_capacity(metadata.size as usize);
+    file.take(limit).read_to_end(&mut content).at(path)?;
+    Ok(content.into())
 }
 
 fn read(tree: &Tree, path: &StoragePath) -> Result<(File, Metadata)> {

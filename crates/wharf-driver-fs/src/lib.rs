@@ -35,6 +35,7 @@ mod checkpoint;
 mod disk;
 mod driver;
 mod durable;
+mod each;
 mod fault;
 mod listing;
 mod names;

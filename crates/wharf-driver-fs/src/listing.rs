@@ -16,7 +16,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{File, Metadata},
     io,
     os::fd::OwnedFd,
     sync::{
@@ -118,6 +118,16 @@ impl Listings {
         let weight = count.saturating_add(OVERHEAD).try_into().unwrap_or(u32::MAX);
         self.kept.insert(folder.identity, Kept { folder: Arc::clone(&folder), weight });
         Ok(page)
+    }
+
+    /// One page of an open folder, if its names are certain and nothing has to be waited for.
+    pub(crate) fn page_now(&self, open: &File, request: ListRequest<'_>) -> Option<Listing> {
+        let (identity, modified) = seen(&open.metadata().ok()?).ok()?;
+        let kept = self.kept.get(&identity)?;
+        let state = kept.folder.state.try_lock().ok()?;
+        let known = state.known.as_ref()?;
+        let counts = matches!(known.trust, Trust::Certain) && known.since.modified == modified;
+        counts.then(|| known.names.page(&known.since.changes, request))
     }
 
     /// Makes one change to an open folder: gives `name` to what is `now` there, or takes it away.
@@ -238,8 +248,11 @@ impl Drop for Folder {
 
 /// Which folder is open, and when it was last changed.
 fn look(open: &OwnedFd) -> io::Result<(Identity, SystemTime)> {
-    let metadata = File::from(open.try_clone()?).metadata()?;
-    Ok((Identity::from(&metadata), metadata.modified()?))
+    seen(&File::from(open.try_clone()?).metadata()?)
+}
+
+fn seen(metadata: &Metadata) -> io::Result<(Identity, SystemTime)> {
+    Ok((Identity::from(metadata), metadata.modified()?))
 }
 
 /// Whether a step that failed so has certainly left the folder as it was.

@@ -10,7 +10,7 @@ mod kernel;
 use std::{
     fs::File,
     num::NonZeroU32,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -78,7 +78,7 @@ impl Ready {
     }
 
     /// Opens what is beneath a root.
-    pub(crate) fn open(&self, root: &OwnedFd, name: &str, flags: OFlags) -> Result<File, Miss> {
+    pub(crate) fn open(&self, root: impl AsFd, name: &str, flags: OFlags) -> Result<File, Miss> {
         if !self.able.load(Ordering::Relaxed) {
             return Err(Miss::Later);
         }
@@ -104,17 +104,29 @@ impl Tree {
     pub(crate) fn get_now(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>> {
         now(path, || {
             let file = self.file_now(path)?;
-            match limit < WITHIN_A_PAGE as u64 {
-                true => self.short(&file, limit),
-                false => {
-                    let size = size_of(&file, path)?.size;
-                    if size > limit {
-                        return Err(Miss::Later);
-                    }
-                    self.exactly(&file, 0, size)
-                }
-            }
+            self.small(&file, path, limit)
         })
+    }
+
+    fn small(&self, file: &File, path: &StoragePath, limit: u64) -> Result<Bytes, Miss> {
+        if limit < WITHIN_A_PAGE as u64 {
+            return self.short(file, limit);
+        }
+        let size = size_of(file, path)?.size;
+        if size > limit {
+            return Err(Miss::Later);
+        }
+        self.exactly(file, 0, size)
+    }
+
+    /// Small content beneath an open folder.
+    pub(crate) fn small_now(
+        &self,
+        folder: &File,
+        path: &StoragePath,
+        limit: u64,
+    ) -> Result<Bytes, Miss> {
+        self.small(&self.disk.ready.open(folder, path.as_str(), READ)?, path, limit)
     }
 
     /// Opens content, or a range of it, `None` if it takes longer.

@@ -55,9 +55,14 @@ impl Unsettled {
         Giving { unsettled: self, name, number }
     }
 
+    /// Whether every name that was found is durable.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
     /// Whether a name that was found is durable.
     pub(crate) fn is_settled(&self, name: &StoragePath) -> bool {
-        self.count.load(Ordering::SeqCst) == 0 || !self.lock().givers.contains_key(name)
+        self.is_empty() || !self.lock().givers.contains_key(name)
     }
 
     /// Waits, on this thread, until a name that was found is durable.

@@ -315,3 +315,47 @@ async fn a_folder_that_is_too_large_to_keep_is_listed_all_the_same() {
         assert!(listed.iter().map(|entry| &entry.name).eq(&expected), "by {limit}");
     }
 }
+
+/// Makes a folder look as if nothing had happened in it for long.
+fn rested(folder: &Path) {
+    let long_ago = SystemTime::now() - Duration::from_secs(60);
+    let file = File::open(folder).expect("it is there");
+    file.set_times(FileTimes::new().set_modified(long_ago)).expect("it is ours");
+}
+
+#[tokio::test]
+async fn names_that_are_certain_cost_no_scan_and_give_way_to_every_change() {
+    let root = folder();
+    let tags = root.path().join("tags");
+    let (driver, other) = (open(root.path()), open(root.path()));
+    put(&driver, "tags/a").await;
+    rested(&tags);
+    assert_eq!(names(&driver, "tags").await, ["a"]);
+    let scans = driver.scans();
+    for _ in 0..100 {
+        assert_eq!(names(&driver, "tags").await, ["a"]);
+    }
+    assert_eq!(driver.scans(), scans);
+    // Ours, another driver's, and a foreign program's.
+    put(&driver, "tags/b").await;
+    assert_eq!(names(&driver, "tags").await, ["a", "b"]);
+    rested(&tags);
+    assert_eq!(names(&driver, "tags").await, ["a", "b"]);
+    put(&other, "tags/c").await;
+    assert_eq!(names(&driver, "tags").await, ["a", "b", "c"]);
+    rested(&tags);
+    assert_eq!(names(&driver, "tags").await, ["a", "b", "c"]);
+    fs::remove_file(tags.join("a")).unwrap();
+    assert_eq!(names(&driver, "tags").await, ["b", "c"]);
+    // The folder goes, and comes back as another one.
+    rested(&tags);
+    assert_eq!(names(&driver, "tags").await, ["b", "c"]);
+    other.delete_below(&path("tags")).await.unwrap();
+    assert_eq!(names(&driver, "tags").await, [""; 0]);
+    put(&other, "tags/d").await;
+    rested(&tags);
+    assert_eq!(names(&driver, "tags").await, ["d"]);
+    fs::rename(&tags, root.path().join("elsewhere")).unwrap();
+    assert_eq!(names(&driver, "tags").await, [""; 0]);
+    assert_eq!(names(&driver, "elsewhere").await, ["d"]);
+}

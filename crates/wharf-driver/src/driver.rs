@@ -8,9 +8,13 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use wharf_content::{ByteRange, Content};
 
 use crate::{Checkpoint, Result, StoragePath, Upload};
+
+/// How many reads of [`Driver::get_each`] are under way, unless a driver knows better.
+const READS: usize = 16;
 
 /// A place where bytes live.
 #[async_trait]
@@ -24,6 +28,19 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// Small content as a whole; `NotFound` if there is none, `TooLarge` if it has more than `limit`
     /// bytes.
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes>;
+
+    /// Small content at several paths below a folder, each as [`Driver::get`] gives it, in their
+    /// order. A driver that can read many at less than the price of each does so.
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        let paths: Vec<_> = paths.iter().map(|path| folder.append(path)).collect();
+        let gets = stream::iter(paths).map(|path| async move { self.get(&path, limit).await });
+        gets.buffered(READS).collect().await
+    }
 
     /// Stores small content, whole or not at all, durable when it returns.
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome>;

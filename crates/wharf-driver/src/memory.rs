@@ -76,6 +76,19 @@ impl Driver for MemoryDriver {
         }
     }
 
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        let mut each = Vec::with_capacity(paths.len());
+        for path in paths {
+            each.push(self.get(&folder.append(path), limit).await);
+        }
+        each
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         let mut tree = self.store.lock();
         if mode == PutMode::Create && tree.get(path).is_some() {

@@ -117,6 +117,7 @@ macro_rules! driver_suite {
                 content_comes_back_as_it_went_in, every_size_comes_back, content_of_no_bytes_is_there,
                 overwriting_leaves_nothing_of_the_old, create_keeps_what_is_there,
                 missing_content_is_not_found, a_folder_is_no_content, a_limit_is_kept,
+                many_small_reads_are_like_each,
                 ranges_cut_exactly, ranges_outside_are_refused, a_reader_keeps_what_it_opened,
                 content_and_folders_do_not_share_a_name, awkward_names_are_kept_apart,
                 what_is_declared_is_there, what_was_put_is_found_by_another,

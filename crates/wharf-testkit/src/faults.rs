@@ -189,6 +189,20 @@ impl Driver for FaultyDriver {
         self.faults.run(Call::Get, path, self.inner.get(path, limit)).await
     }
 
+    // Each read may fail by itself.
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        let mut each = Vec::with_capacity(paths.len());
+        for path in paths {
+            each.push(self.get(&folder.append(path), limit).await);
+        }
+        each
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.faults.run(Call::Put, path, self.inner.put(path, content, mode)).await
     }

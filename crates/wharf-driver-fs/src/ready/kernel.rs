@@ -7,7 +7,11 @@ pub(crate) use other::{is_able, open, read};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{fs::File, io::IoSliceMut, os::fd::OwnedFd};
+    use std::{
+        fs::File,
+        io::IoSliceMut,
+        os::fd::{AsFd, OwnedFd},
+    };
 
     use rustix::{
         fs::{FsWord, Mode, OFlags, ResolveFlags, fstatfs, openat2},
@@ -42,7 +46,7 @@ mod linux {
     }
 
     /// Opens what is beneath a root.
-    pub(crate) fn open(root: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd> {
+    pub(crate) fn open(root: impl AsFd, name: &str, flags: OFlags) -> Result<OwnedFd> {
         openat2(root, name, flags, Mode::empty(), CACHED)
     }
 
@@ -54,7 +58,10 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod other {
-    use std::{fs::File, os::fd::OwnedFd};
+    use std::{
+        fs::File,
+        os::fd::{AsFd, OwnedFd},
+    };
 
     use rustix::{
         fs::OFlags,
@@ -65,7 +72,7 @@ mod other {
         false
     }
 
-    pub(crate) fn open(_: &OwnedFd, _: &str, _: OFlags) -> Result<OwnedFd> {
+    pub(crate) fn open(_: impl AsFd, _: &str, _: OFlags) -> Result<OwnedFd> {
         Err(Errno::NOSYS)
     }
 

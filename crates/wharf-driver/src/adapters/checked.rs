@@ -61,6 +61,25 @@ impl Driver for Checked {
         Ok(content)
     }
 
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        let mut each = self.inner.get_each(folder, paths, limit).await;
+        for (path, content) in paths.iter().zip(&mut each) {
+            if let Ok(length) = content.as_ref().map(Bytes::len)
+                && length as u64 > limit
+            {
+                *content = Err(Error::new(ErrorKind::TooLarge { limit }, folder.append(path)));
+            }
+        }
+        let sound = each.len() == paths.len();
+        let unsound = || Error::new(ErrorKind::Corrupt, folder).because("the driver read others");
+        if sound { each } else { paths.iter().map(|_| Err(unsound())).collect() }
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         below_root(path)?;
         small(path, content.len(), self.small)?;

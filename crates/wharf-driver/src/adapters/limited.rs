@@ -59,6 +59,15 @@ impl Driver for Limited {
         self.permits.hold(self.inner.get(path, limit)).await
     }
 
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        self.permits.hold(self.inner.get_each(folder, paths, limit)).await
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.permits.hold(self.inner.put(path, content, mode)).await
     }

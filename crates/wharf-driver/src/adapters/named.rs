@@ -65,6 +65,18 @@ impl Driver for Named {
         told(self.name(), "get", path, self.inner.get(path, limit)).await
     }
 
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        let (driver, operation) = (self.name(), "get_each");
+        let span = debug_span!("storage", driver, operation, path = %folder);
+        let each = self.inner.get_each(folder, paths, limit).instrument(span).await;
+        each.into_iter().map(|content| content.map_err(|error| error.named(driver))).collect()
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         told(self.name(), "put", path, self.inner.put(path, content, mode)).await
     }

@@ -56,6 +56,15 @@ impl Driver for Prefixed {
         self.inner.get(&self.real(path), limit).await
     }
 
+    async fn get_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        limit: u64,
+    ) -> Vec<Result<Bytes>> {
+        self.inner.get_each(&self.real(folder), paths, limit).await
+    }
+
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.inner.put(&self.real(path), content, mode).await
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharf_content::{ByteRange, Content};
-use wharf_driver::{ErrorKind, PresignRequest, PutMode, PutOutcome};
+use wharf_driver::{ErrorKind, PresignRequest, PutMode, PutOutcome, StoragePath};
 
 use super::{Subject, all, kind, part, path, pattern, put, whole};
 
@@ -66,6 +66,45 @@ pub async fn create_keeps_what_is_there(subject: Arc<Subject>) {
         assert_eq!(second.expect("it is no failure"), PutOutcome::Exists);
         assert_eq!(driver.get(&at, 100).await.expect("it is there"), "first");
     }
+}
+
+/// Whatever is there, and in whatever order it is asked for.
+pub async fn many_small_reads_are_like_each(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let mut paths = Vec::new();
+    for number in 0..300 {
+        let name = format!("tags/{number}/current/link");
+        if number % 3 != 0 {
+            put(&*driver, &name, format!("content of {number}")).await;
+        }
+        paths.push(path(&name));
+    }
+    put(&*driver, "tags/empty", "").await;
+    put(&*driver, "tags/most", pattern(1, 1000)).await;
+    put(&*driver, "tags/more", pattern(1, 1001)).await;
+    put(&*driver, "tags/file/link", pattern(2, 100_000)).await;
+    paths.extend(["tags/more", "tags/1", "tags/empty", "tags/1/current", "tags/most"].map(path));
+    paths
+        .extend(["tags/empty/below", "tags/file/link", "tags/7/current/link", "other/x"].map(path));
+    for (folder, prefix) in [("", ""), ("tags", "tags/"), ("absent", "absent/")] {
+        let below = |path: &StoragePath| path.as_str().strip_prefix(prefix).map(super::path);
+        let below: Vec<_> = match folder {
+            "absent" => paths.clone(),
+            _ => paths.iter().filter_map(below).collect(),
+        };
+        for limit in [1000, 200_000] {
+            let each = driver.get_each(&path(folder), &below, limit).await;
+            assert_eq!(each.len(), below.len());
+            for (at, got) in below.iter().zip(each) {
+                let expected = driver.get(&path(folder).append(at), limit).await;
+                match (got, expected) {
+                    (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{folder} {at}"),
+                    (got, expected) => assert_eq!(kind(got), kind(expected), "{folder} {at}"),
+                }
+            }
+        }
+    }
+    assert!(driver.get_each(&path("tags"), &[], 10).await.is_empty());
 }
 
 /// Wherever one looks.
