@@ -1,11 +1,10 @@
 //! Walks folders whose children are named by digests: `<folder>/<algorithm>/<hex>/`.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_core::{Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, EntryKind, ListRequest, StoragePath};
 
-use crate::{children::PAGE, error::StorageResult, layout, links, page::cut};
+use crate::{children::PAGE, error::StorageResult, links, page::cut};
 
 /// How many small reads one request has under way.
 pub(crate) const CONCURRENCY: usize = 16;
@@ -59,14 +58,9 @@ where
     loop {
         let wanted = PageRequest { after, limit: limit.saturating_add(1) - found.len() };
         let listed = page(driver, &folder, &wanted).await?;
-        let links: Vec<_> = listed.items.iter().map(|digest| link(&folder, digest)).collect();
-        let checked = stream::iter(listed.items.into_iter().zip(links))
-            .map(|(digest, link)| async move {
-                links::resolve(driver, &link, &digest).await.map(|target| target.map(|_| digest))
-            })
-            .buffered(CONCURRENCY)
-            .try_filter_map(async |digest| Ok(digest));
-        found.extend(checked.try_collect::<Vec<_>>().await?);
+        let targets = links::resolve_each(driver, &folder, &listed.items).await?;
+        let linked = listed.items.into_iter().zip(targets);
+        found.extend(linked.filter_map(|(digest, target)| target.map(|_| digest)));
         match listed.next {
             Some(next) if found.len() <= limit => after = Some(next),
             _ => return Ok(cut(found, limit)),
@@ -82,13 +76,6 @@ pub(crate) fn start(after: Option<&str>, algorithm: Algorithm) -> Option<Option<
         Some(hex) => Some(Some(hex).filter(|hex| !hex.is_empty())),
         None => (after < prefix.as_str()).then_some(None),
     }
-}
-
-fn link(folder: impl Fn(Algorithm) -> StoragePath, digest: &Digest) -> StoragePath {
-    folder(digest.algorithm())
-        .join(&digest.encoded())
-        .and_then(|folder| folder.join(layout::LINK))
-        .expect("a digest is a path component")
 }
 
 #[cfg(test)]

@@ -108,6 +108,11 @@ pub(crate) fn tag_current(name: &RepositoryName, tag: &Tag) -> StoragePath {
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}/current/{LINK}"))
 }
 
+/// The same, from [`tags`] on.
+pub(crate) fn tag_current_below(tag: &Tag) -> StoragePath {
+    path(format_args!("{tag}/current/{LINK}"))
+}
+
 /// The folder of what a tag ever pointed to, of one algorithm.
 pub(crate) fn tag_history(name: &RepositoryName, tag: &Tag, algorithm: Algorithm) -> StoragePath {
     let algorithm = algorithm.name();
@@ -166,6 +171,13 @@ pub(crate) fn upload_started_at(name: &RepositoryName, id: &UploadId) -> Storage
 /// The key that signs the state of uploads.
 pub(crate) fn upload_key() -> StoragePath {
     path(format_args!("docker/registry/wharf/upload-key"))
+}
+
+// === parts ===
+
+/// The link of a digest in a folder of one algorithm.
+pub(crate) fn link_by_hex(digest: &Digest) -> StoragePath {
+    path(format_args!("{}/{LINK}", digest.encoded()))
 }
 
 fn parts(digest: &Digest) -> String {

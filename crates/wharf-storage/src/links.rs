@@ -5,20 +5,28 @@
 
 use bytes::Bytes;
 use wharf_core::Result;
-use wharf_digest::Digest;
+use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, ErrorKind, PutMode, StoragePath};
 
-use crate::error::StorageResult;
+use crate::{error::StorageResult, layout};
 
 /// No link is longer: the longest digest has 135 bytes.
 const LIMIT: u64 = 1024;
 
 /// What a link points to, `None` if it is absent or damaged.
 pub(crate) async fn read(driver: &dyn Driver, link: &StoragePath) -> Result<Option<Digest>> {
-    match driver.get(link, LIMIT).await {
-        Err(error) if is_damage(error.kind()) => Ok(skip(link, "no readable file")),
-        result => Ok(result.found()?.and_then(|content| parse(link, &content))),
-    }
+    target(driver.get(link, LIMIT).await, || link.clone())
+}
+
+/// What each of many links points to, at `paths` below `folder` and in their order.
+pub(crate) async fn read_each(
+    driver: &dyn Driver,
+    folder: &StoragePath,
+    paths: &[StoragePath],
+) -> Result<Vec<Option<Digest>>> {
+    let read = driver.get_each(folder, paths, LIMIT).await;
+    let links = paths.iter().zip(read);
+    links.map(|(path, read)| target(read, || folder.append(path))).collect()
 }
 
 /// Where the content of `digest` lies according to a link that bears its name, `None` if the link is
@@ -32,10 +40,26 @@ pub(crate) async fn resolve(
     digest: &Digest,
 ) -> Result<Option<Digest>> {
     let target = read(driver, link).await?;
-    Ok(target.and_then(|target| match target.algorithm() == digest.algorithm() {
-        true if target != *digest => skip(link, "leads to other content"),
-        _ => Some(target),
-    }))
+    Ok(target.and_then(|target| checked(target, digest, || link.clone())))
+}
+
+/// As [`resolve`], for the links of many digests: those of one algorithm lie in `folder` of it.
+pub(crate) async fn resolve_each(
+    driver: &dyn Driver,
+    folder: impl Fn(Algorithm) -> StoragePath,
+    digests: &[Digest],
+) -> Result<Vec<Option<Digest>>> {
+    let mut targets = Vec::with_capacity(digests.len());
+    for digests in digests.chunk_by(|one, next| one.algorithm() == next.algorithm()) {
+        let folder = folder(digests[0].algorithm());
+        let paths: Vec<_> = digests.iter().map(layout::link_by_hex).collect();
+        let read = read_each(driver, &folder, &paths).await?;
+        let links = digests.iter().zip(&paths).zip(read);
+        targets.extend(links.map(|((digest, path), target)| {
+            target.and_then(|target| checked(target, digest, || folder.append(path)))
+        }));
+    }
+    Ok(targets)
 }
 
 /// Writes a link; durable when it returns.
@@ -56,9 +80,28 @@ pub(crate) fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::TooLarge { .. } | ErrorKind::InvalidPath | ErrorKind::Corrupt)
 }
 
-fn parse(link: &StoragePath, content: &[u8]) -> Option<Digest> {
+/// What was read of a link.
+fn target(
+    read: wharf_driver::Result<Bytes>,
+    link: impl Fn() -> StoragePath,
+) -> Result<Option<Digest>> {
+    match read {
+        Err(error) if is_damage(error.kind()) => Ok(skip(&link(), "no readable file")),
+        read => Ok(read.found()?.and_then(|content| parse(&content, link))),
+    }
+}
+
+/// The target of a link that bears the name of a digest, if it can be that.
+fn checked(target: Digest, digest: &Digest, link: impl Fn() -> StoragePath) -> Option<Digest> {
+    match target.algorithm() == digest.algorithm() {
+        true if target != *digest => skip(&link(), "leads to other content"),
+        _ => Some(target),
+    }
+}
+
+fn parse(content: &[u8], link: impl Fn() -> StoragePath) -> Option<Digest> {
     let digest = std::str::from_utf8(content).ok().and_then(|text| Digest::parse(text).ok());
-    digest.or_else(|| skip(link, "no digest"))
+    digest.or_else(|| skip(&link(), "no digest"))
 }
 
 fn skip<T>(link: &StoragePath, reason: &str) -> Option<T> {

@@ -5,21 +5,14 @@
 //! is written last and removed first.
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_core::{Error, ErrorKind, Page, PageRequest, Result, TagStore};
 use wharf_digest::Digest;
 use wharf_driver::{EntryKind, ListRequest};
 use wharf_reference::Tag;
 
 use crate::{
-    catalog,
-    children::PAGE,
-    digests::{self, CONCURRENCY},
-    error::StorageResult,
-    layout, links,
-    manifests::find,
-    page::cut,
-    store::Scope,
+    catalog, children::PAGE, digests, error::StorageResult, layout, links, manifests::find,
+    page::cut, store::Scope,
 };
 
 /// The tags of one repository.
@@ -84,12 +77,10 @@ impl Tags {
         let next = listing.entries.last().filter(|_| listing.more).map(|last| last.name.clone());
         let folders = listing.entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
         let names: Vec<Tag> = folders.filter_map(|entry| Tag::parse(&entry.name).ok()).collect();
-        let reads = stream::iter(names).map(|tag| async move {
-            let current = self.current(&tag).await?;
-            Ok::<_, Error>(current.map(|digest| (tag, digest)))
-        });
-        let tags = reads.buffered(CONCURRENCY).try_filter_map(async |found| Ok(found));
-        Ok(Batch { tags: tags.try_collect().await?, next })
+        let links: Vec<_> = names.iter().map(layout::tag_current_below).collect();
+        let read = links::read_each(self.scope.driver(), &folder, &links).await?;
+        let tags = names.into_iter().zip(read).filter_map(|(tag, current)| Some((tag, current?)));
+        Ok(Batch { tags: tags.collect(), next })
     }
 }
 
