@@ -142,6 +142,17 @@ pub(crate) fn referrers(
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{subject}/{algorithm}"))
 }
 
+/// The folder of the referrers of a manifest, of all algorithms.
+pub(crate) fn all_referrers(name: &RepositoryName, subject: &Digest) -> StoragePath {
+    let subject = parts(subject);
+    path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{subject}"))
+}
+
+/// The descriptor of one referrer, from [`all_referrers`] on.
+pub(crate) fn referrer_link_below(referrer: &Digest) -> StoragePath {
+    path(format_args!("{}/{LINK}", parts(referrer)))
+}
+
 /// The descriptor of one referrer of a manifest.
 pub(crate) fn referrer_link(
     name: &RepositoryName,

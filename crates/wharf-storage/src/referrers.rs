@@ -8,25 +8,25 @@
 //! An entry counts as long as its manifest is there. So it can be written before the manifest, and
 //! nothing has to be undone.
 
+mod entries;
 mod import;
 mod tagged;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_core::{Page, PageRequest, ReferrerLister, Result};
 use wharf_digest::Digest;
-use wharf_driver::PutMode;
 use wharf_manifest::Descriptor;
 
-use crate::{
-    digests::{self, CONCURRENCY},
-    error::StorageResult,
-    layout, links,
-    store::Scope,
-};
+use crate::{digests, layout, links, store::Scope};
+
+pub(crate) use self::entries::{Entries, forget, record};
+
+use self::entries::Entry;
 
 /// The referrers of one repository.
 pub(crate) struct Referrers {
@@ -43,28 +43,11 @@ struct Filling {
 /// The most JSON of a page: 4 MiB, less what surrounds the descriptors.
 const PAGE_BYTES: usize = (4 << 20) - 1024;
 
-/// The largest entry that is read: a manifest's annotations, and a little more.
-const ENTRY_LIMIT: u64 = 64 << 20;
-
-/// How many entries are looked at together.
+/// How many names are listed together.
 const BATCH: usize = 128;
 
-// === entries ===
-
-/// Enters a manifest among the referrers of its subject, durably.
-pub(crate) async fn record(scope: &Scope, subject: &Digest, referrer: &Descriptor) -> Result<()> {
-    let link = layout::referrer_link(&scope.name, subject, &referrer.digest);
-    let entry = serde_json::to_vec(referrer).expect("strings and numbers are JSON");
-    scope.driver().put(&link, Bytes::from(entry), PutMode::Overwrite).await.stored()?;
-    Ok(())
-}
-
-/// Removes a manifest from among the referrers of its subject.
-pub(crate) async fn forget(scope: &Scope, subject: &Digest, referrer: &Digest) -> Result<()> {
-    let link = layout::referrer_link(&scope.name, subject, referrer);
-    links::remove(scope.driver(), &link).await?;
-    Ok(())
-}
+/// How many entries are looked at together, and may have to be held.
+const GROUP: usize = 16;
 
 // === impl Referrers ===
 
@@ -81,37 +64,25 @@ impl Referrers {
         Ok(known)
     }
 
-    /// The descriptor of a referrer, `None` if it is not there (any more).
-    async fn load(
+    /// Those of some digests, in their order, that are listed as referrers of a type and are there.
+    async fn listed(
         &self,
         subject: &Digest,
-        digest: Digest,
-        known: Option<Descriptor>,
-    ) -> Result<Option<Descriptor>> {
-        let revision = layout::revision_link(&self.scope.name, &digest);
-        if links::resolve(self.scope.driver(), &revision, &digest).await?.is_none() {
-            return Ok(None);
-        }
-        match self.entry(subject, &digest).await? {
-            Some(entry) => Ok(Some(entry)),
-            None => Ok(known),
-        }
-    }
-
-    /// What the folder says about a referrer, `None` if there is no entry. One that is damaged is
-    /// made anew from the manifest.
-    async fn entry(&self, subject: &Digest, digest: &Digest) -> Result<Option<Descriptor>> {
-        let link = layout::referrer_link(&self.scope.name, subject, digest);
-        let Some(entry) = self.scope.driver().get(&link, ENTRY_LIMIT).await.found()? else {
-            return Ok(None);
-        };
-        let parsed = serde_json::from_slice::<Descriptor>(&entry);
-        if let Some(descriptor) = parsed.ok().filter(|entry| entry.digest == *digest) {
-            return Ok(Some(descriptor));
-        }
-        tracing::warn!(%link, "damaged entry of a referrer is skipped");
-        let referrer = import::referrer(&self.scope, digest).await?;
-        Ok(referrer.filter(|(of, _)| of == subject).map(|(_, descriptor)| descriptor))
+        digests: &[Digest],
+        known: &BTreeMap<Digest, Descriptor>,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Arc<Entry>>> {
+        let entries = entries::load(&self.scope, subject, digests).await?;
+        let wanted = digests.iter().zip(entries).filter_map(|(digest, entry)| {
+            let known = || Some(Arc::new(Entry::new(known.get(digest)?.clone())));
+            let entry = entry.or_else(known)?;
+            is_of_type(&entry.descriptor, artifact_type).then_some((*digest, entry))
+        });
+        let (digests, entries): (Vec<Digest>, Vec<_>) = wanted.unzip();
+        let folder = |algorithm| layout::revisions(&self.scope.name, algorithm);
+        let targets = links::resolve_each(self.scope.driver(), folder, &digests).await?;
+        let there = entries.into_iter().zip(targets).filter(|(_, target)| target.is_some());
+        Ok(there.map(|(entry, _)| entry).collect())
     }
 }
 
@@ -131,12 +102,9 @@ impl ReferrerLister for Referrers {
             let entries = digests::page(self.scope.driver(), folder, &request).await?;
             let digests =
                 merged(&known, entries.items, page.after.as_deref(), entries.next.as_deref());
-            let loads = stream::iter(digests)
-                .map(|digest| self.load(subject, digest, known.get(&digest).cloned()));
-            let mut loads = loads.buffered(CONCURRENCY);
-            while let Some(loaded) = loads.try_next().await? {
-                let wanted = loaded.filter(|referrer| is_of_type(referrer, artifact_type));
-                if wanted.is_some_and(|referrer| !filling.takes(referrer)) {
+            for digests in digests.chunks(GROUP) {
+                let listed = self.listed(subject, digests, &known, artifact_type).await?;
+                if !listed.into_iter().all(|entry| filling.takes(&entry)) {
                     return Ok(filling.page(true));
                 }
             }
@@ -152,15 +120,14 @@ impl ReferrerLister for Referrers {
 
 impl Filling {
     /// Adds a descriptor, unless the page is full. A page has room for one, however long.
-    fn takes(&mut self, referrer: Descriptor) -> bool {
-        let json = serde_json::to_vec(&referrer).expect("strings and numbers are JSON");
-        let bytes = self.bytes + json.len() + 1;
+    fn takes(&mut self, entry: &Entry) -> bool {
+        let bytes = self.bytes + entry.length + 1;
         let fits = self.items.is_empty() || bytes <= PAGE_BYTES;
         if self.items.len() >= self.limit || !fits {
             return false;
         }
         self.bytes = bytes;
-        self.items.push(referrer);
+        self.items.push(entry.descriptor.clone());
         true
     }
 
@@ -176,12 +143,13 @@ fn merged(
     entries: Vec<Digest>,
     after: Option<&str>,
     until: Option<&str>,
-) -> BTreeSet<Digest> {
+) -> Vec<Digest> {
     let is_here = |digest: &&Digest| {
         let text = digest.to_string();
         after.is_none_or(|after| *text > *after) && until.is_none_or(|until| *text <= *until)
     };
-    known.keys().filter(is_here).copied().chain(entries).collect()
+    let digests: BTreeSet<_> = known.keys().filter(is_here).copied().chain(entries).collect();
+    digests.into_iter().collect()
 }
 
 fn is_of_type(referrer: &Descriptor, artifact_type: Option<&str>) -> bool {

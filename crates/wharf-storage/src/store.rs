@@ -8,7 +8,8 @@ use wharf_driver::Driver;
 use wharf_reference::RepositoryName;
 
 use crate::{
-    Options, manifests::find::Kept, recent::Recent, turns::Turns, uploads::Writers, vault::Vault,
+    Options, manifests::find::Kept, recent::Recent, referrers::Entries, turns::Turns,
+    uploads::Writers, vault::Vault,
 };
 
 /// A local registry.
@@ -23,6 +24,8 @@ pub(crate) struct Store {
     pub(crate) writers: Writers,
     /// Whose turn it is to change a manifest or a tag.
     pub(crate) turns: Turns,
+    /// What referrers are listed as.
+    pub(crate) entries: Entries,
     /// Held while the referrers of a repository are imported, so that this is done once.
     pub(crate) import: tokio::sync::Mutex<()>,
 }
@@ -41,9 +44,9 @@ impl Store {
     pub(crate) fn new(driver: Arc<dyn Driver>, options: Options) -> Self {
         let vault = Vault::new(Arc::clone(&driver));
         let (recent, writers) = (Recent::default(), Writers::default());
-        let (turns, import) = (Turns::default(), Default::default());
+        let (turns, entries, import) = (Turns::default(), Entries::default(), Default::default());
         let manifests = ContentCache::new(options.manifest_memory, Kept::size);
-        Self { driver, options, vault, recent, manifests, writers, turns, import }
+        Self { driver, options, vault, recent, manifests, writers, turns, entries, import }
     }
 
     /// Fails if nothing may be written.

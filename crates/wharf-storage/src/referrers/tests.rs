@@ -1,6 +1,6 @@
 use wharf_core::ManifestStore;
 use wharf_digest::Algorithm;
-use wharf_driver::{ListRequest, StoragePath};
+use wharf_driver::{Driver, ListRequest, PutMode, StoragePath};
 use wharf_manifest::{ImageBuilder, IndexBuilder, MediaType};
 
 use super::*;
@@ -217,6 +217,62 @@ async fn the_tagged_index_of_clients_is_merged_in() {
     // A tag that points to something else means nothing.
     fixture.write(&format!("_manifests/tags/{tag}/current/link"), entered.to_string()).await;
     assert_eq!(all(&fixture).await, [entered]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_brings_nobody_back() {
+    let fixture = Fixture::new();
+    let digests = with_referrers(&fixture, 0..4).await;
+    let (revision, entry) = (
+        layout::revision_link(&fixture.scope.name, &digests[1]),
+        layout::referrer_link(&fixture.scope.name, &subject().digest, &digests[2]),
+    );
+    assert_eq!(all(&fixture).await, digests);
+    // By us, by a program that knows nothing of entries, and by one that knows nothing else.
+    fixture.manifests().delete(&digests[0]).await.unwrap();
+    assert_eq!(all(&fixture).await, digests[1..]);
+    fixture.driver.delete(&revision).await.unwrap();
+    assert_eq!(all(&fixture).await, digests[2..]);
+    fixture.driver.delete_below(&entry.parent().unwrap()).await.unwrap();
+    assert_eq!(all(&fixture).await, digests[3..]);
+    // Another repository never had them, and the subject does not matter.
+    let other = fixture.restarted(Options::default());
+    assert_eq!(all(&other).await, digests[3..]);
+    assert!(fixture.manifests().delete(&subject().digest).await.is_err());
+    assert_eq!(all(&fixture).await, digests[3..]);
+    // Pushed again, they are back.
+    assert_eq!(with_referrers(&fixture, 0..4).await, digests);
+    assert_eq!(all(&fixture).await, digests);
+}
+
+#[tokio::test]
+async fn the_type_is_asked_of_what_is_remembered_too() {
+    let fixture = Fixture::new();
+    fixture.blob(b"{}").await;
+    let mut typed = Vec::new();
+    for number in 0..40 {
+        let artifact_type = if number % 3 == 0 { "a/b" } else { "c/d" };
+        let digest = fixture.stored(&referrer(number, artifact_type).build(), &[]).await;
+        if number % 3 == 0 {
+            typed.push(digest);
+        }
+    }
+    typed.sort();
+    for artifact_type in [None, Some("a/b"), Some("a/b"), Some("none"), None] {
+        let listed = page(&fixture, artifact_type, PageRequest::first(100)).await.items;
+        let digests: Vec<_> = listed.iter().map(|referrer| referrer.digest).collect();
+        match artifact_type {
+            None => assert_eq!(digests.len(), 40),
+            Some("a/b") => assert_eq!(digests, typed),
+            Some(_) => assert_eq!(digests, []),
+        }
+    }
+    // By pages, of which none begins again.
+    let first = page(&fixture, Some("a/b"), PageRequest::first(5)).await;
+    let rest = PageRequest { after: first.next, limit: 100 };
+    let rest = page(&fixture, Some("a/b"), rest).await.items;
+    let paged = first.items.iter().chain(&rest).map(|referrer| referrer.digest);
+    assert_eq!(paged.collect::<Vec<_>>(), typed);
 }
 
 impl Fixture {
