@@ -32,6 +32,7 @@
 //! ```
 
 mod checkpoint;
+mod direct;
 mod disk;
 mod driver;
 mod durable;

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use rustix::io::{Errno, pwritev};
 use wharf_content::FileRegion;
 
-use crate::trace::{FileId, Step, Trace, take};
+use crate::{
+    direct,
+    trace::{FileId, Step, Trace, take},
+};
 
 /// A file that is open for writing.
 #[derive(Debug)]
@@ -30,7 +33,10 @@ impl Writable {
     /// Writes pieces, one after the other, from `offset` on.
     pub(crate) fn write(&self, offset: u64, pieces: &[Bytes]) -> io::Result<()> {
         if self.trace.is_none() {
-            return write_all(&self.file, offset, pieces);
+            return match direct::suits(offset, pieces) {
+                true => direct::write(&self.file, offset, pieces),
+                false => write_all(&self.file, offset, pieces),
+            };
         }
         let mut offset = offset;
         for piece in pieces {
@@ -47,9 +53,9 @@ impl Writable {
         take(self.trace.as_ref(), || self.file.set_len(length), || Step::Cut(self.id, length))
     }
 
-    /// Makes the content durable.
+    /// Makes the content durable, and all that is needed to read it.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        take(self.trace.as_ref(), || self.file.sync_all(), || Step::SyncFile(self.id))
+        take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
     }
 
     /// Copies the first `length` bytes of another file, without them entering user space where the
@@ -70,7 +76,7 @@ impl Writable {
     }
 }
 
-fn write_all(file: &File, mut offset: u64, pieces: &[Bytes]) -> io::Result<()> {
+pub(crate) fn write_all(file: &File, mut offset: u64, pieces: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
     let mut rest = slices.as_mut_slice();
     // Drops empty pieces at the front, so that nothing written means that nothing can be.

@@ -54,9 +54,9 @@ impl Hash {
     }
 
     /// Takes the next bytes, on a blocking thread.
-    pub(super) async fn update(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+    pub(super) async fn update(&mut self, bytes: Bytes) -> Result<()> {
         if let Some(digester) = self.running.take() {
-            self.running = Some(update(digester, pieces).await?);
+            self.running = Some(update(digester, bytes).await?);
         }
         Ok(())
     }
@@ -77,7 +77,7 @@ impl Hash {
 pub(super) async fn read_back(content: Content, algorithm: Algorithm, size: u64) -> Result<Digest> {
     let mut digester = Digester::new(algorithm);
     match content {
-        Content::Bytes(bytes) => digester = update(digester, vec![bytes]).await?,
+        Content::Bytes(bytes) => digester = update(digester, bytes).await?,
         Content::File(mut region) => {
             while let Some(piece) = region.split_front(PIECE) {
                 digester = blocking(move || {
@@ -89,7 +89,7 @@ pub(super) async fn read_back(content: Content, algorithm: Algorithm, size: u64)
         }
         Content::Stream(mut stream) => {
             while let Some(piece) = stream.try_next().await.stored()? {
-                digester = update(digester, vec![piece]).await?;
+                digester = update(digester, piece).await?;
             }
         }
     }
@@ -99,9 +99,9 @@ pub(super) async fn read_back(content: Content, algorithm: Algorithm, size: u64)
     }
 }
 
-async fn update(mut digester: Digester, pieces: Vec<Bytes>) -> Result<Digester> {
+async fn update(mut digester: Digester, bytes: Bytes) -> Result<Digester> {
     let work = move || {
-        pieces.iter().for_each(|piece| digester.update(piece));
+        digester.update(&bytes);
         Ok(digester)
     };
     blocking(work).await
@@ -153,7 +153,7 @@ mod tests {
 
     async fn hashed(algorithm: Algorithm, text: &'static str) -> Hash {
         let mut hash = Hash::new(algorithm);
-        hash.update(vec![Bytes::from(text)]).await.unwrap();
+        hash.update(Bytes::from(text)).await.unwrap();
         hash
     }
 
@@ -162,7 +162,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let saved = hashed(algorithm, "hello ").await.save(true);
             let mut hash = Hash::load(&checkpoint(6, saved));
-            hash.update(vec![Bytes::from("wor"), Bytes::from("ld")]).await.unwrap();
+            hash.update(Bytes::from("wor")).await.unwrap();
+            hash.update(Bytes::from("ld")).await.unwrap();
             assert_eq!(hash.digest(algorithm), Some(Digest::of(algorithm, b"hello world")));
         }
     }

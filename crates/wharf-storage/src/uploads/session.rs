@@ -1,6 +1,6 @@
 //! The bytes of a session and their hash, which never part.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
 use wharf_core::Result;
 use wharf_digest::{Algorithm, Digest};
@@ -18,13 +18,15 @@ pub(super) struct Session {
     hash: Hash,
     /// Whether the state of the hash is saved.
     resumable: bool,
+    /// The buffer of the last batch, to be used again.
+    spare: Option<BytesMut>,
 }
 
 // === impl Session ===
 
 impl Session {
     pub(super) fn new(upload: Box<dyn Upload>, hash: Hash, resumable: bool) -> Self {
-        Self { upload, hash, resumable }
+        Self { upload, hash, resumable, spare: None }
     }
 
     /// The bytes that it holds.
@@ -32,16 +34,17 @@ impl Session {
         self.upload.size()
     }
 
-    /// Hashes and stores pieces at the same time. A failure ends the session as it is in memory: it
+    /// Hashes and stores a batch at the same time. A failure ends the session as it is in memory: it
     /// can be taken up again from its last checkpoint.
-    pub(super) async fn append(mut self, pieces: Vec<Bytes>) -> Result<Self> {
-        if pieces.is_empty() {
+    pub(super) async fn append(mut self, batch: Bytes) -> Result<Self> {
+        if batch.is_empty() {
             return Ok(self);
         }
         let (hashed, appended) =
-            join(self.hash.update(pieces.clone()), self.upload.append(pieces)).await;
+            join(self.hash.update(batch.clone()), self.upload.append(vec![batch.clone()])).await;
         appended.stored()?;
         hashed?;
+        self.spare = batch.try_into_mut().ok();
         match self.hash.len() {
             Some(hashed) if hashed != self.upload.size() => {
                 Err(damaged(format!("{} bytes stored, {hashed} hashed", self.upload.size())))
@@ -51,12 +54,19 @@ impl Session {
     }
 
     /// [`Session::append`], then a checkpoint if the last one is far away.
-    pub(super) async fn append_long(self, pieces: Vec<Bytes>) -> Result<Self> {
-        let mut session = self.append(pieces).await?;
+    pub(super) async fn append_long(self, batch: Bytes) -> Result<Self> {
+        let mut session = self.append(batch).await?;
         if session.size() - session.upload.checkpoint().length >= CHECKPOINT_EVERY {
             session.save().await?;
         }
         Ok(session)
+    }
+
+    /// An empty buffer, if there is one that nobody needs any more.
+    pub(super) fn spare(&mut self) -> Option<BytesMut> {
+        let mut spare = self.spare.take()?;
+        spare.clear();
+        Some(spare)
     }
 
     /// Makes everything durable and resumable.

@@ -83,8 +83,31 @@ impl Writer {
 
     /// [`Writer::settle`], with everything that was gathered.
     async fn flush(&mut self) -> Result<Session> {
+        self.send_full().await?;
         let session = self.settle().await?;
         session.append(self.gathered.take()).await
+    }
+
+    /// Sends what is full on its way. What is over a batch stays with us if nobody waits for this
+    /// to end, and goes with the next.
+    async fn send_full(&mut self) -> Result<()> {
+        loop {
+            let at = self.gathered_from();
+            if !self.gathered.is_full(self.share.full(at)) && !self.gathered.is_over() {
+                return Ok(());
+            }
+            let mut session = self.settle().await?;
+            let spare = session.spare();
+            let batch = self.gathered.take();
+            let next = session.size() + batch.len() as u64;
+            self.stage = Stage::Storing(tokio::spawn(session.append_long(batch)));
+            self.gathered.refill(spare, self.share.full(next));
+        }
+    }
+
+    /// Where in the session what is gathered begins.
+    fn gathered_from(&self) -> u64 {
+        self.size - self.gathered.len()
     }
 
     async fn publish(&self, session: &mut Session, digest: &Digest) -> Result<()> {
@@ -133,14 +156,10 @@ impl BlobWriter for Writer {
         if matches!(self.stage, Stage::Broken | Stage::Ended) {
             return self.settle().await.map(drop);
         }
+        let full = self.share.full(self.gathered_from());
         self.size += chunk.len() as u64;
-        self.gathered.push(chunk);
-        if self.gathered.is_full(&self.share) {
-            let session = self.settle().await?;
-            let task = tokio::spawn(session.append_long(self.gathered.take()));
-            self.stage = Stage::Storing(task);
-        }
-        Ok(())
+        self.gathered.push(chunk, full);
+        self.send_full().await
     }
 
     async fn suspend(&mut self) -> Result<UploadStatus> {
@@ -182,7 +201,7 @@ impl BlobWriter for Writer {
 
     async fn cancel(&mut self) -> Result<()> {
         let (driver, folder) = (self.scope.store.driver.clone(), self.folder());
-        self.gathered.take();
+        self.gathered.clear();
         match self.settle().await {
             Ok(session) => discard(&*driver, &folder, session.into_upload()).await?,
             Err(_) if matches!(self.stage, Stage::Ended) => {}
