@@ -1,16 +1,13 @@
 //! The digest itself.
 
-use std::{
-    fmt::{self, Write as _},
-    str::FromStr,
-};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Algorithm, DigestError, Digester, grammar, hex};
+use crate::{Algorithm, DigestError, Digester, Hex, grammar, hex};
 
 /// The size of the largest hash, in bytes.
-const MAX_SIZE: usize = 64;
+pub(crate) const MAX_SIZE: usize = 64;
 
 /// The digest of some content: an algorithm and the hash that it computes.
 ///
@@ -75,7 +72,12 @@ impl Digest {
 
     /// The hash in lower-case hex: what stands after the colon.
     pub fn encoded(&self) -> String {
-        hex::digits(self.as_bytes()).collect()
+        self.hex().to_string()
+    }
+
+    /// The same, without an allocation.
+    pub fn hex(&self) -> Hex {
+        Hex::of(self.as_bytes())
     }
 
     /// Whether this is the digest of `content`.
@@ -105,8 +107,8 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.algorithm.name())?;
-        f.write_char(':')?;
-        hex::digits(self.as_bytes()).try_for_each(|digit| f.write_char(digit))
+        f.write_str(":")?;
+        f.write_str(&self.hex())
     }
 }
 

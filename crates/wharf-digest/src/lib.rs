@@ -35,6 +35,7 @@ pub use digest::Digest;
 pub use digester::Digester;
 pub use error::DigestError;
 pub use grammar::split;
+pub use hex::Hex;
 pub use set::{DigestSet, LookupError};
 pub use state::StateError;
 pub use verifier::Verifier;

@@ -123,13 +123,13 @@ impl Fixture {
 
 /// Overwrites the bytes of a blob.
 pub(crate) async fn damage(driver: &MemoryDriver, digest: &Digest, content: &'static [u8]) {
-    let path = layout::blob(digest).join("data").unwrap();
+    let path = layout::in_blob(digest, "data");
     driver.put(&path, Bytes::from_static(content), PutMode::Overwrite).await.unwrap();
 }
 
 /// Removes the bytes of a blob.
 pub(crate) async fn lose(driver: &MemoryDriver, digest: &Digest) {
-    driver.delete(&layout::blob(digest).join("data").unwrap()).await.unwrap();
+    driver.delete(&layout::in_blob(digest, "data")).await.unwrap();
 }
 
 pub(crate) fn tag(text: &str) -> Tag {

@@ -13,7 +13,7 @@
 //!
 //! Paths come from typed names only, so that none of them can lead elsewhere.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write as _};
 
 use wharf_core::UploadId;
 use wharf_digest::{Algorithm, Digest};
@@ -36,6 +36,9 @@ pub(crate) const LINK: &str = "link";
 
 const ROOT: &str = "docker/registry/v2";
 
+/// The two folders that a digest makes.
+struct Parts<'a>(&'a Digest);
+
 // === blobs ===
 
 /// The folder of all blobs of an algorithm.
@@ -43,10 +46,10 @@ pub(crate) fn blobs(algorithm: Algorithm) -> StoragePath {
     path(format_args!("{ROOT}/blobs/{}", algorithm.name()))
 }
 
-/// The folder of one blob.
-pub(crate) fn blob(digest: &Digest) -> StoragePath {
-    let hex = digest.encoded();
-    path(format_args!("{ROOT}/blobs/{}/{}/{hex}", digest.algorithm().name(), &hex[..2]))
+/// A file in the folder of a blob.
+pub(crate) fn in_blob(digest: &Digest, file: &str) -> StoragePath {
+    let hex = digest.hex();
+    path(format_args!("{ROOT}/blobs/{}/{}/{hex}/{file}", digest.algorithm().name(), &hex[..2]))
 }
 
 // === repositories ===
@@ -68,7 +71,7 @@ pub(crate) fn layers(name: &RepositoryName, algorithm: Algorithm) -> StoragePath
 
 /// The link that makes a blob one of the repository.
 pub(crate) fn layer_link(name: &RepositoryName, digest: &Digest) -> StoragePath {
-    path(format_args!("{ROOT}/repositories/{name}/{LAYERS}/{}/{LINK}", parts(digest)))
+    path(format_args!("{ROOT}/repositories/{name}/{LAYERS}/{}/{LINK}", Parts(digest)))
 }
 
 // === manifests ===
@@ -90,7 +93,7 @@ pub(crate) fn revisions(name: &RepositoryName, algorithm: Algorithm) -> StorageP
 
 /// The link that makes a blob a manifest of the repository.
 pub(crate) fn revision_link(name: &RepositoryName, digest: &Digest) -> StoragePath {
-    path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/revisions/{}/{LINK}", parts(digest)))
+    path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/revisions/{}/{LINK}", Parts(digest)))
 }
 
 /// The folder of a repository's tags.
@@ -121,7 +124,7 @@ pub(crate) fn tag_history(name: &RepositoryName, tag: &Tag, algorithm: Algorithm
 
 /// The link that says that a tag once pointed to a manifest.
 pub(crate) fn tag_history_link(name: &RepositoryName, tag: &Tag, digest: &Digest) -> StoragePath {
-    let parts = parts(digest);
+    let parts = Parts(digest);
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}/index/{parts}/{LINK}"))
 }
 
@@ -138,7 +141,7 @@ pub(crate) fn referrers(
     subject: &Digest,
     algorithm: Algorithm,
 ) -> StoragePath {
-    let (subject, algorithm) = (parts(subject), algorithm.name());
+    let (subject, algorithm) = (Parts(subject), algorithm.name());
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{subject}/{algorithm}"))
 }
 
@@ -159,7 +162,7 @@ pub(crate) fn referrer_link(
     subject: &Digest,
     referrer: &Digest,
 ) -> StoragePath {
-    let (subject, referrer) = (parts(subject), parts(referrer));
+    let (subject, referrer) = (Parts(subject), Parts(referrer));
     path(format_args!(
         "{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{subject}/{referrer}/{LINK}"
     ))
@@ -188,15 +191,23 @@ pub(crate) fn upload_key() -> StoragePath {
 
 /// The link of a digest in a folder of one algorithm.
 pub(crate) fn link_by_hex(digest: &Digest) -> StoragePath {
-    path(format_args!("{}/{LINK}", digest.encoded()))
-}
-
-fn parts(digest: &Digest) -> String {
-    format!("{}/{}", digest.algorithm().name(), digest.encoded())
+    path(format_args!("{}/{LINK}", digest.hex()))
 }
 
 fn path(text: impl Display) -> StoragePath {
-    StoragePath::parse(&text.to_string()).expect("typed names are path components")
+    /// Hardly a path is longer, so that the text grows but once.
+    const LONG: usize = 256;
+    let mut path = String::with_capacity(LONG);
+    write!(path, "{text}").expect("a string takes everything");
+    StoragePath::parse(&path).expect("typed names are path components")
+}
+
+// === impl Parts ===
+
+impl Display for Parts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0.algorithm().name(), self.0.hex())
+    }
 }
 
 #[cfg(test)]
@@ -215,7 +226,7 @@ mod tests {
         let repository = "docker/registry/v2/repositories/library/a__b.c-d";
         let check = |path: StoragePath, expected: String| assert_eq!(path.as_str(), expected);
 
-        check(blob(&digest), format!("docker/registry/v2/blobs/sha256/e3/{hex}"));
+        check(in_blob(&digest, "data"), format!("docker/registry/v2/blobs/sha256/e3/{hex}/data"));
         check(layer_link(&name(), &digest), format!("{repository}/_layers/sha256/{hex}/link"));
         check(
             revision_link(&name(), &digest),

@@ -227,5 +227,5 @@ impl Vault {
 /// The file that holds the bytes of a blob: its live generation, which is the first one as long as
 /// nothing is collected online.
 fn live(digest: &Digest) -> StoragePath {
-    layout::blob(digest).join("data").expect("a path component")
+    layout::in_blob(digest, "data")
 }
