@@ -22,7 +22,7 @@ use crate::{
     fault::{is_absent, is_taken},
     listing::Listings,
     place::HIDDEN,
-    ready::{Miss, Ready},
+    ready::{Kernel, Miss},
     remove::remove_tree,
     trace::{FileId, Step, Trace, take},
     writable::Writable,
@@ -43,7 +43,7 @@ pub(crate) struct Disk {
     listings: Listings,
     writers: Writers,
     /// What the kernel does without waiting.
-    pub(crate) ready: Ready,
+    pub(crate) kernel: Kernel,
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -66,7 +66,7 @@ impl Disk {
         let path = path.canonicalize()?;
         let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
         let beneath = !plain && open_beneath(&root, ".", FOLDER).is_ok();
-        let ready = if beneath { Ready::of(&root, options.reluctance) } else { Ready::never() };
+        let kernel = if beneath { Kernel::of(&root, options.reluctance) } else { Kernel::never() };
         Ok(Self {
             root,
             path,
@@ -76,7 +76,7 @@ impl Disk {
             trace: options.trace.clone(),
             listings: Listings::new(options.listed_names),
             writers: Writers::default(),
-            ready,
+            kernel,
         })
     }
 
@@ -365,7 +365,7 @@ impl Disk {
 
     /// Opens what is there if that takes no waiting for the disk.
     pub(crate) fn resolve_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
-        self.ready.open(&self.root, path.as_str(), flags)
+        self.kernel.open(&self.root, path.as_str(), flags)
     }
 
     /// Opens what is there, beneath the root wherever symlinks lead.

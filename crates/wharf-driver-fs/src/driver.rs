@@ -14,7 +14,7 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content, FileRegion};
 use wharf_driver::{
     Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
+    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use crate::{
@@ -132,8 +132,12 @@ impl Driver for FsDriver {
         }
     }
 
+    fn ready(&self) -> Option<&dyn Ready> {
+        Some(self)
+    }
+
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
-        if let Some(done) = self.now(path, |tree| tree.get_now(path, limit)) {
+        if let Some(done) = Ready::get(self, path, limit) {
             return done;
         }
         self.run(path, move |tree, path| small(tree, path, limit)).await
@@ -154,7 +158,7 @@ impl Driver for FsDriver {
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
         let at_once = self.read_at_once;
-        if let Some(done) = self.now(path, |tree| tree.open_now(path, range, at_once)) {
+        if let Some(done) = Ready::open(self, path, range) {
             return done;
         }
         self.run(path, move |tree, path| {
@@ -178,7 +182,7 @@ impl Driver for FsDriver {
     }
 
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
-        if let Some(done) = self.now(path, |tree| tree.stat_now(path)) {
+        if let Some(done) = Ready::stat(self, path) {
             return done;
         }
         self.run(path, |tree, path| {
@@ -246,6 +250,20 @@ impl Driver for FsDriver {
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
         self.run(session, |tree, session| last_checkpoint(tree, session)).await
+    }
+}
+
+impl Ready for FsDriver {
+    fn get(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>> {
+        self.now(path, |tree| tree.get_now(path, limit))
+    }
+
+    fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Option<Result<Opened>> {
+        self.now(path, |tree| tree.open_now(path, range, self.read_at_once))
+    }
+
+    fn stat(&self, path: &StoragePath) -> Option<Result<Metadata>> {
+        self.now(path, |tree| tree.stat_now(path))
     }
 }
 

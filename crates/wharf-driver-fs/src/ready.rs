@@ -26,7 +26,7 @@ use crate::{disk::READ, driver::content_metadata, place::Tree};
 
 /// Whether the kernel can be asked not to wait.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub(crate) struct Kernel {
     able: AtomicBool,
     /// Every so many times the kernel is said to have to wait, for tests.
     reluctance: Option<NonZeroU32>,
@@ -48,9 +48,9 @@ const WITHIN_A_PAGE: usize = 2048;
 /// More is not copied on a thread that others wait for.
 const MOST: u64 = 256 << 10;
 
-// === impl Ready ===
+// === impl Kernel ===
 
-impl Ready {
+impl Kernel {
     /// Finds out about a root; `reluctance` is for tests.
     pub(crate) fn of(root: &OwnedFd, reluctance: Option<NonZeroU32>) -> Self {
         Self { able: kernel::is_able(root).into(), reluctance, asked: AtomicU32::new(0) }
@@ -173,7 +173,7 @@ impl Tree {
     /// The whole content of a file, if it is as short as the limit.
     fn short(&self, file: &File, limit: u64) -> Result<Bytes, Miss> {
         let mut buffer = [0; WITHIN_A_PAGE];
-        let read = self.disk.ready.read(file, &mut buffer, 0)?;
+        let read = self.disk.kernel.read(file, &mut buffer, 0)?;
         (read as u64 <= limit).then(|| Bytes::copy_from_slice(&buffer[..read])).ok_or(Miss::Later)
     }
 
@@ -184,7 +184,7 @@ impl Tree {
         let mut buffer = vec![0; length as usize];
         let read = match buffer.is_empty() {
             true => 0,
-            false => self.disk.ready.read(file, &mut buffer, offset)?,
+            false => self.disk.kernel.read(file, &mut buffer, offset)?,
         };
         (read == buffer.len()).then(|| buffer.into()).ok_or(Miss::Later)
     }

@@ -25,6 +25,11 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// What it can do beyond the contract.
     fn capabilities(&self) -> Capabilities;
 
+    /// Reads that never wait, if it knows which of them do not.
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
+    }
+
     /// Small content as a whole; `NotFound` if there is none, `TooLarge` if it has more than `limit`
     /// bytes.
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes>;
@@ -86,6 +91,21 @@ pub trait Driver: Debug + Send + Sync + 'static {
 
     /// The last checkpoint of a session, without taking it; an empty one if none was saved.
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint>;
+}
+
+/// The reads of a [`Driver`] on the thread that asks, as far as they wait for nothing.
+///
+/// `None` says that this one would have to wait, or that something is out of the ordinary: then the
+/// driver itself is asked.
+pub trait Ready: Send + Sync {
+    /// As [`Driver::get`].
+    fn get(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>>;
+
+    /// As [`Driver::open`].
+    fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Option<Result<Opened>>;
+
+    /// As [`Driver::stat`].
+    fn stat(&self, path: &StoragePath) -> Option<Result<Metadata>>;
 }
 
 /// What a driver can do beyond the contract.

@@ -10,7 +10,7 @@ mod upload;
 pub use adapters::{Checked, Limited, Named, Prefixed};
 pub use driver::{
     Capabilities, Driver, Entry, EntryKind, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    PutMode, PutOutcome,
+    PutMode, PutOutcome, Ready,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryDriver;

@@ -11,7 +11,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
+    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use self::{
@@ -66,6 +66,10 @@ impl Driver for MemoryDriver {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { create_if_absent: true, ..Capabilities::default() }
+    }
+
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

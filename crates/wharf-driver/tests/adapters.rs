@@ -17,7 +17,7 @@ use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checked, Checkpoint, Driver, Entry, EntryKind, Error, ErrorKind, Limited,
     ListRequest, Listing, MemoryDriver, Metadata, Named, Opened, Prefixed, PresignRequest, PutMode,
-    PutOutcome, Result, StoragePath, Upload,
+    PutOutcome, Ready, Result, StoragePath, Upload,
 };
 use wharf_testkit::driver_suite::path;
 
@@ -80,6 +80,9 @@ async fn waiting_for_a_turn_is_no_failure() {
     // Two are in, and all others wait behind them, whatever they want.
     assert!(limited.stat(&path("a")).now_or_never().is_none());
     assert_eq!(odd.inside.load(Ordering::SeqCst), 2);
+    // But what waits for nothing does not wait for its turn either.
+    let known = limited.stat(&path("known")).now_or_never();
+    assert_eq!(kind(known.expect("it is ready")), Some(ErrorKind::NotFound));
     odd.gate.add_permits(5);
     for one in getting {
         assert_eq!(one.await.expect("it does not panic").expect("it has its turn"), "x");
@@ -130,6 +133,18 @@ impl Odd {
     }
 }
 
+impl Ready for Odd {
+    fn get(&self, _: &StoragePath, _: u64) -> Option<Result<Bytes>> {
+        None
+    }
+    fn open(&self, _: &StoragePath, _: Option<ByteRange>) -> Option<Result<Opened>> {
+        None
+    }
+    fn stat(&self, at: &StoragePath) -> Option<Result<Metadata>> {
+        (at.as_str() == "known").then(|| Err(Error::new(ErrorKind::NotFound, at)))
+    }
+}
+
 #[async_trait]
 impl Driver for Odd {
     fn name(&self) -> &'static str {
@@ -137,6 +152,9 @@ impl Driver for Odd {
     }
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+    fn ready(&self) -> Option<&dyn Ready> {
+        Some(self)
     }
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
         self.inside.fetch_add(1, Ordering::SeqCst);

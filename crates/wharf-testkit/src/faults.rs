@@ -14,7 +14,7 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Wraps a driver and fails where it is told to.
@@ -183,6 +183,10 @@ impl Driver for FaultyDriver {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

@@ -8,7 +8,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Checks what goes in and what comes out.
@@ -53,6 +53,10 @@ impl Driver for Checked {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

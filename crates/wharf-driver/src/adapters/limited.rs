@@ -9,13 +9,13 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Lets a number of operations in at once (`maxthreads`); the others wait for their turn, in order.
 ///
 /// A permit is held for one operation, never for longer: neither an upload that waits for its client
-/// nor content that is being sent holds one.
+/// nor content that is being sent holds one. A read that waits for nothing needs none.
 #[derive(Clone, Debug)]
 pub struct Limited {
     inner: Arc<dyn Driver>,
@@ -39,6 +39,11 @@ impl Limited {
         Self { inner, permits: Permits(Arc::new(Semaphore::new(permits))) }
     }
 
+    /// What waits for nothing takes no turn.
+    fn now<T>(&self, read: impl FnOnce(&dyn Ready) -> Option<T>) -> Option<T> {
+        self.inner.ready().and_then(read)
+    }
+
     fn upload(&self, inner: Box<dyn Upload>) -> Box<dyn Upload> {
         Box::new(LimitedUpload { inner, permits: self.permits.clone() })
     }
@@ -55,7 +60,14 @@ impl Driver for Limited {
         self.inner.capabilities()
     }
 
+    fn ready(&self) -> Option<&dyn Ready> {
+        self.inner.ready()
+    }
+
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        if let Some(done) = self.now(|ready| ready.get(path, limit)) {
+            return done;
+        }
         self.permits.hold(self.inner.get(path, limit)).await
     }
 
@@ -73,10 +85,16 @@ impl Driver for Limited {
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        if let Some(done) = self.now(|ready| ready.open(path, range)) {
+            return done;
+        }
         self.permits.hold(self.inner.open(path, range)).await
     }
 
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        if let Some(done) = self.now(|ready| ready.stat(path)) {
+            return done;
+        }
         self.permits.hold(self.inner.stat(path)).await
     }
 

@@ -9,7 +9,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Puts the driver's name into every error, and every operation into a span at debug level.
@@ -59,6 +59,10 @@ impl Driver for Named {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

@@ -8,7 +8,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Puts a folder in front of every path (`rootdirectory`). Errors name the whole path, which is
@@ -50,6 +50,10 @@ impl Driver for Prefixed {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn ready(&self) -> Option<&dyn Ready> {
+        None
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
