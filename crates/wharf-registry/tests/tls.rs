@@ -19,7 +19,7 @@ use rustls::{
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinHandle,
     time::timeout,
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with a certificate of its own making, until it is dropped.
 struct Site {
-    _folder: TempDir,
+    folder: Arc<TempDir>,
     certificate: CertificateDer<'static>,
     address: SocketAddr,
     _stop: oneshot::Sender<()>,
@@ -133,6 +133,33 @@ async fn who_stalls_is_cut_and_stops_nobody() {
 }
 
 #[tokio::test]
+async fn a_client_that_takes_nothing_is_cut() {
+    const LENGTH: usize = 12 << 20;
+    let patient = Site::start("", "").await;
+    let mut sender = Sender::connect(&patient, "http/1.1").await;
+    let base = "https://localhost/v2/a/blobs";
+    let content = vec![7; LENGTH];
+    let digest = Digest::sha256(&content);
+    let url = format!("{base}/uploads/?digest={digest}");
+    assert_eq!(sender.ask("POST", &url, "application/octet-stream", &content).await.status(), 201);
+
+    let folder = Arc::clone(&patient.folder);
+    let hasty = Site::over(folder, "", "limits: {stalltimeout: 200ms}").await;
+    // For this client the kernel takes little in advance.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(16 << 10).expect("set");
+    let tcp = socket.connect(hasty.address).await.expect("connected");
+    let mut client = hasty.secure(tcp, &[], &[&TLS13]).await.expect("agreed");
+    let request = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.write_all(request.as_bytes()).await.expect("sent");
+    client.flush().await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut taken = Vec::new();
+    let ended = timeout(PATIENCE, client.read_to_end(&mut taken)).await.expect("still open");
+    assert!(ended.is_err() && taken.len() < LENGTH, "{ended:?}, {}", taken.len());
+}
+
+#[tokio::test]
 async fn a_handshake_does_not_delay_the_end() {
     let site = Site::start("", "draintimeout: 1h, limits: {headertimeout: 1h}").await;
     let _stalled = TcpStream::connect(site.address).await.expect("connected");
@@ -210,18 +237,31 @@ async fn body(response: Response<Incoming>) -> Bytes {
 
 impl Site {
     async fn start(tls: &str, http: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::over(Arc::new(tempfile::tempdir().expect("a folder")), tls, http).await
+    }
+
+    async fn over(folder: Arc<TempDir>, tls: &str, http: &str) -> Self {
         let certificate = write_pair(&folder);
         let tls = format!("key: FOLDER/s.key, {tls}");
         let server = Server::bind(&configuration(&folder, &tls, http)).await.expect("bound");
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Self { _folder: folder, certificate, address, _stop: stop, running }
+        Self { folder, certificate, address, _stop: stop, running }
     }
 
     async fn connect(
         &self,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect(self.address).await?;
+        self.secure(tcp, protocols, versions).await
+    }
+
+    async fn secure(
+        &self,
+        tcp: TcpStream,
         protocols: &[&str],
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -233,7 +273,6 @@ impl Site {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let tcp = TcpStream::connect(self.address).await?;
         let name = "localhost".try_into().expect("a name");
         let connect = TlsConnector::from(Arc::new(config)).connect(name, tcp);
         timeout(PATIENCE, connect).await.expect("in time")

@@ -12,6 +12,9 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+// Four records, 64 KiB, go out in one system call: the limit of rustls. Twice or four times as much
+// saved nothing that could be measured, and each slow client may hold so much.
+
 /// A connection after its handshake. What is written to it goes out at once, as far as the client
 /// takes it; the rest is sent by a flush.
 #[derive(Debug)]
