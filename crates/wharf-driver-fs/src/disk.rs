@@ -102,7 +102,7 @@ impl Disk {
     /// A folder that is there, to be described or gone on from, if that takes no waiting.
     pub(crate) fn folder_now(&self, path: &StoragePath) -> Result<File, Miss> {
         let name = if path.is_root() { "." } else { path.as_str() };
-        self.ready.open(&self.root, name, FOLDER.union(OFlags::PATH))
+        self.kernel.open(&self.root, name, FOLDER.union(OFlags::PATH))
     }
 
     /// How often a folder was read for lists.

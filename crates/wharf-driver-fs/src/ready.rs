@@ -126,7 +126,7 @@ impl Tree {
         path: &StoragePath,
         limit: u64,
     ) -> Result<Bytes, Miss> {
-        self.small(&self.disk.ready.open(folder, path.as_str(), READ)?, path, limit)
+        self.small(&self.disk.kernel.open(folder, path.as_str(), READ)?, path, limit)
     }
 
     /// Opens content, or a range of it, `None` if it takes longer.

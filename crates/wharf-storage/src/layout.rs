@@ -147,13 +147,13 @@ pub(crate) fn referrers(
 
 /// The folder of the referrers of a manifest, of all algorithms.
 pub(crate) fn all_referrers(name: &RepositoryName, subject: &Digest) -> StoragePath {
-    let subject = parts(subject);
+    let subject = Parts(subject);
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{subject}"))
 }
 
 /// The descriptor of one referrer, from [`all_referrers`] on.
 pub(crate) fn referrer_link_below(referrer: &Digest) -> StoragePath {
-    path(format_args!("{}/{LINK}", parts(referrer)))
+    path(format_args!("{}/{LINK}", Parts(referrer)))
 }
 
 /// The descriptor of one referrer of a manifest.
