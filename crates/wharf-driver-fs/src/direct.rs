@@ -77,10 +77,11 @@ mod tests {
     #[test]
     fn only_what_is_large_and_aligned_is_taken() {
         let whole = page_aligned(2 * LEAST, 0);
-        assert!(suits(0, &[whole.clone(), whole.clone()]) && suits(4096, &[whole.clone()]));
-        assert!(!suits(1, &[whole.clone()]));
-        assert!(!suits(0, &[whole.slice(1..)]) && !suits(0, &[whole.slice(..2 * LEAST - 1)]));
-        assert!(!suits(0, &[whole.slice(..4096)]) && !suits(0, &[]));
+        let suits_at = |offset, bytes: Bytes| suits(offset, &[bytes]);
+        assert!(suits(0, &[whole.clone(), whole.clone()]) && suits_at(4096, whole.clone()));
+        assert!(!suits_at(1, whole.clone()));
+        assert!(!suits_at(0, whole.slice(1..)) && !suits_at(0, whole.slice(..2 * LEAST - 1)));
+        assert!(!suits_at(0, whole.slice(..4096)) && !suits(0, &[]));
     }
 
     #[test]
