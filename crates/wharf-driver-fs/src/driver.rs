@@ -227,6 +227,10 @@ impl Driver for FsDriver {
         self.run(folder, |tree, folder| tree.delete_below(folder).at(folder)).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.run(folder, |tree, folder| tree.forget_below(folder).at(folder)).await
+    }
+
     async fn presign(
         &self,
         _path: &StoragePath,

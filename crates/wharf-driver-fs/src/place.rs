@@ -79,17 +79,23 @@ impl Tree {
         if mode == PutMode::Create && self.is_taken(path)? {
             return self.keep(path);
         }
-        let placed = self.place(path, |folder| {
+        let give = |folder: &OwnedFd| {
             self.with_temporary(|temporary| {
                 let file = self.disk.create(temporary)?;
                 file.write(0, std::slice::from_ref(content))?;
-                file.sync()?;
+                if mode != PutMode::Draft {
+                    file.sync()?;
+                }
                 match mode {
-                    PutMode::Overwrite => self.disk.rename_into(temporary, folder, path),
                     PutMode::Create => self.claim(temporary, folder, path),
+                    _ => self.disk.rename_into(temporary, folder, path),
                 }
             })
-        });
+        };
+        let placed = match mode {
+            PutMode::Draft => self.place_draft(path, give),
+            _ => self.place(path, give),
+        };
         match placed {
             Ok(()) => Ok(PutOutcome::Written),
             Err(error) if is_taken(&error) && mode == PutMode::Create => {
@@ -98,6 +104,22 @@ impl Tree {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Gives something the name `path` by `act`, and leaves it to the disk when that is durable.
+    fn place_draft(
+        &self,
+        path: &StoragePath,
+        act: impl Fn(&OwnedFd) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
+        for _ in 0..ATTEMPTS {
+            match self.disk.make_folder(&parent).and_then(|folder| act(&folder)) {
+                Err(error) if is_absent(&error) => {}
+                done => return done,
+            }
+        }
+        Err(vanishing())
     }
 
     /// Gives a temporary file its name; fails if that is taken.
@@ -109,7 +131,11 @@ impl Tree {
     ) -> io::Result<()> {
         match self.disk.link_into(temporary, folder, path) {
             Err(error) if cannot_link(&error) => self.disk.rename_new_into(temporary, folder, path),
-            done => done,
+            Ok(()) => {
+                self.remove_temporary(temporary);
+                Ok(())
+            }
+            failed => failed,
         }
     }
 
@@ -130,7 +156,7 @@ impl Tree {
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::new(io::ErrorKind::TimedOut, "the folder keeps vanishing"))
+        Err(vanishing())
     }
 
     /// `false` if the folder was moved away meanwhile, and what was placed with it.
@@ -153,7 +179,7 @@ impl Tree {
         self.durable.sync(&self.disk, path, self.disk.folder(path)?)
     }
 
-    /// Lends a name for a temporary file, and removes what still has it afterwards.
+    /// Lends a name for a temporary file, which has another one afterwards, or is removed.
     pub(crate) fn with_temporary<T>(
         &self,
         act: impl FnOnce(&StoragePath) -> io::Result<T>,
@@ -161,14 +187,16 @@ impl Tree {
         let folder = HIDDEN.tmp();
         self.disk.make_folder(&folder)?;
         let temporary = folder.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
-        let done = act(&temporary);
-        match self.disk.unlink(&temporary) {
+        act(&temporary).inspect_err(|_| self.remove_temporary(&temporary))
+    }
+
+    fn remove_temporary(&self, temporary: &StoragePath) {
+        match self.disk.unlink(temporary) {
             Err(error) if !is_absent(&error) => {
                 tracing::warn!(path = %temporary, %error, "a temporary file stays");
             }
             _ => {}
         }
-        done
     }
 
     /// Whether content has the name; an error if a folder has it.
@@ -191,4 +219,8 @@ impl Tree {
             _ => Ok(PutOutcome::Exists),
         }
     }
+}
+
+fn vanishing() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the folder keeps vanishing")
 }

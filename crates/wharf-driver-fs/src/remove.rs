@@ -43,6 +43,22 @@ impl Tree {
         let Some(parent) = folder.parent() else {
             return self.delete_everything();
         };
+        self.remove_below(folder, || present(self.sync_folder(&parent)).map(drop))
+    }
+
+    /// Removes a folder with all below it for everyone who looks, but not for good.
+    pub(crate) fn forget_below(&self, folder: &StoragePath) -> io::Result<bool> {
+        match folder.is_root() {
+            true => self.delete_everything(),
+            false => self.remove_below(folder, || Ok(())),
+        }
+    }
+
+    fn remove_below(
+        &self,
+        folder: &StoragePath,
+        sync: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<bool> {
         match present(self.disk.describe(folder))? {
             Some(metadata) if metadata.is_dir() => {}
             _ => return Ok(false),
@@ -54,7 +70,7 @@ impl Tree {
         if present(self.disk.hide(folder, &doomed))?.is_none() {
             return Ok(false);
         }
-        present(self.sync_folder(&parent))?;
+        sync()?;
         if let Err(error) = self.disk.remove_tree(&doomed) {
             tracing::warn!(path = %doomed, %error, "a removed folder still takes space");
         }

@@ -34,6 +34,8 @@ pub(crate) struct Session {
     checkpoint: Checkpoint,
     /// Whether `data` is, or was, more than ours.
     published: bool,
+    /// Whether `data` holds bytes, or is cut, since it was synced last.
+    dirty: bool,
     /// Whether an append or a sync failed, so that nobody knows what `data` holds.
     failed: bool,
 }
@@ -85,14 +87,16 @@ impl Session {
         match session.published {
             true => session.part()?,
             false if stored > session.size => session.data.cut(session.size).at(folder)?,
-            false => {}
+            // What a checkpoint counts is durable.
+            false => session.dirty = session.size == 0,
         }
         Ok(session)
     }
 
     fn new(tree: &Arc<Tree>, names: Names, data: Writable, checkpoint: Checkpoint) -> Self {
         let (tree, size) = (Arc::clone(tree), checkpoint.length);
-        Self { tree, names, data, size, checkpoint, published: false, failed: false }
+        let (published, dirty, failed) = (false, true, false);
+        Self { tree, names, data, size, checkpoint, published, dirty, failed }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -109,6 +113,7 @@ impl Session {
         if self.published {
             self.part()?;
         }
+        self.dirty = true;
         let written = self.data.write(self.size, pieces);
         self.failed = written.is_err();
         written.at(&self.names.data)?;
@@ -118,6 +123,19 @@ impl Session {
 
     /// Makes the bytes durable, and then says so.
     pub(crate) fn save(&mut self, state: Bytes) -> Result<()> {
+        self.mark(state, Self::replace_checkpoint)
+    }
+
+    /// Makes the bytes durable, and says so to everyone but a power cut.
+    pub(crate) fn note(&mut self, state: Bytes) -> Result<()> {
+        self.mark(state, Self::write_note)
+    }
+
+    fn mark(
+        &mut self,
+        state: Bytes,
+        write: impl FnOnce(&Self, Bytes) -> io::Result<()>,
+    ) -> Result<()> {
         self.check()?;
         let checkpoint = Checkpoint { length: self.size, state };
         let record = checkpoint::encode(&checkpoint);
@@ -125,8 +143,11 @@ impl Session {
             let limit = LARGEST as u64;
             return Err(Error::new(ErrorKind::TooLarge { limit }, &self.names.checkpoint));
         }
-        self.sync_data()?;
-        self.replace_checkpoint(record).at(&self.names.checkpoint)?;
+        // No bytes are durable as they are.
+        if self.size > 0 {
+            self.sync_data().at(&self.names.data)?;
+        }
+        write(self, record).at(&self.names.checkpoint)?;
         self.checkpoint = checkpoint;
         Ok(())
     }
@@ -162,7 +183,14 @@ impl Session {
         }
         let names = &self.names;
         // The checkpoint goes before the bytes that it counts.
-        for name in [&names.checkpoint, &names.fresh, &names.copy, &names.data, &names.published] {
+        for name in [
+            &names.checkpoint,
+            &names.noted,
+            &names.fresh,
+            &names.copy,
+            &names.data,
+            &names.published,
+        ] {
             present(self.tree.disk.unlink(name)).at(name)?;
         }
         Ok(())
@@ -227,9 +255,7 @@ impl Session {
     /// Syncs the bytes, and remembers, before they get a second name, that they are not only ours
     /// from now on. That needs no sync: no reader outlives a power cut.
     fn give_away(&mut self) -> io::Result<()> {
-        let data = self.data.sync();
-        self.failed = data.is_err();
-        data?;
+        self.sync_data()?;
         self.published = true;
         match self.tree.disk.create(&self.names.published) {
             Err(error) if is_taken(&error) => Ok(()),
@@ -254,14 +280,19 @@ impl Session {
         copy.sync()?;
         disk.rename(&names.copy, &names.data)?;
         self.data = copy;
+        self.dirty = false;
         present(disk.unlink(&names.published)).map(drop)
     }
 
-    fn sync_data(&mut self) -> Result<()> {
-        let synced = self.data.sync();
-        // What a failed sync left behind is unknown, and a second one would not tell.
-        self.failed = synced.is_err();
-        synced.at(&self.names.data)
+    fn sync_data(&mut self) -> io::Result<()> {
+        if self.dirty {
+            let synced = self.data.sync();
+            // What a failed sync left behind is unknown, and a second one would not tell.
+            self.failed = synced.is_err();
+            synced?;
+            self.dirty = false;
+        }
+        Ok(())
     }
 
     fn replace_checkpoint(&self, record: Bytes) -> io::Result<()> {
@@ -272,6 +303,22 @@ impl Session {
         fresh.sync()?;
         disk.rename(&names.fresh, &names.checkpoint)?;
         self.tree.sync_folder(&names.folder)
+    }
+
+    /// In place: a new file for each note, and an old one to remove, is what it would cost otherwise.
+    /// Nothing is acknowledged on half a record, which its checksum tells from a whole one.
+    fn write_note(&self, record: Bytes) -> io::Result<()> {
+        let (disk, noted) = (&self.tree.disk, &self.names.noted);
+        let file = match disk.create(noted) {
+            Err(error) if is_taken(&error) => disk.edit(noted)?,
+            created => created?,
+        };
+        let length = record.len() as u64;
+        file.write(0, &[record])?;
+        match file.file().metadata()?.len() > length {
+            true => file.cut(length),
+            false => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<()> {

@@ -81,6 +81,10 @@ impl Upload for FsUpload {
         self.run(move |session| session.save(state)).await
     }
 
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.run(move |session| session.note(state)).await
+    }
+
     async fn read_back(&mut self) -> Result<Content> {
         self.run(|session| session.read_back().map(Content::File)).await
     }

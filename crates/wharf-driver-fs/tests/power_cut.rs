@@ -119,6 +119,69 @@ async fn everything_survives_without_links_too() {
     recorder.check().await.expect("everything acknowledged is there");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_noted_is_true_whether_it_survives_or_not() {
+    let mut recorder = Recorder::new();
+    let (session, mut bytes) = (path("uploads/one"), Vec::new());
+    let mut upload = recorder.driver.begin_upload(&session, None).await.expect("it begins");
+    for (round, durable) in [false, false, true, false, true, false].into_iter().enumerate() {
+        let piece = pattern(round as u64, 500 + 300 * round);
+        bytes.extend_from_slice(&piece);
+        upload.append(vec![piece]).await.expect("it is appended");
+        match durable {
+            true => recorder.save(&mut *upload, &session, &bytes).await,
+            false => recorder.note(&mut *upload, &session, &bytes).await,
+        }
+        upload.append(vec![pattern(99, 300)]).await.expect("it is appended");
+        drop(upload);
+        upload = recorder.driver.resume_upload(&session).await.expect("it is taken up");
+        assert_eq!(upload.size(), bytes.len() as u64, "noted or saved, it is there");
+    }
+    recorder.publish(&mut *upload, &path("blobs/aa/data"), &bytes).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_begins_anew_forgets_what_was_noted() {
+    let mut recorder = Recorder::new();
+    let session = path("uploads/one");
+    for round in 0..2 {
+        recorder.begin_anew("uploads/one").await;
+        let mut upload = recorder.driver.resume_upload(&session).await.ok();
+        if upload.is_none() {
+            upload = recorder.driver.begin_upload(&session, None).await.ok();
+        }
+        let mut upload = upload.expect("it is held");
+        let piece = pattern(round, 700);
+        upload.append(vec![piece.clone()]).await.expect("it is appended");
+        recorder.note(&mut *upload, &session, &piece).await;
+    }
+    recorder.begin_anew("uploads/one").await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_over_a_draft_survives() {
+    let mut recorder = Recorder::new();
+    let (draft, forgotten) = (path("uploads/one/startedat"), path("uploads/two/startedat"));
+    for at in [&draft, &forgotten] {
+        let stored = recorder.driver.put(at, "today".into(), PutMode::Draft).await;
+        stored.expect("it is stored");
+        assert_eq!(recorder.driver.get(at, 10).await.expect("it is there"), "today");
+    }
+    recorder.put("uploads/one/startedat", "today", PutMode::Overwrite).await;
+    // Before that, any part of the draft.
+    let stored = recorder.trace.len();
+    for length in 0..=5 {
+        let part = Change::new(0, stored, Some(Bytes::from_static(&b"today"[..length])));
+        recorder.history.content.entry(draft.clone()).or_default().insert(0, part);
+    }
+    assert!(recorder.driver.forget_below(&path("uploads/two")).await.expect("it goes"));
+    recorder.driver.get(&forgotten, 10).await.expect_err("it is gone");
+    recorder.put("uploads/two/other", "new", PutMode::Create).await;
+    recorder.check().await.expect("everything acknowledged is there");
+}
+
 /// The test itself is tested: each kind of sync is needed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_sync_is_noticed() {
@@ -180,8 +243,15 @@ impl Recorder {
     async fn begin_anew(&mut self, session: &str) {
         let (session, began) = (path(session), self.trace.len());
         drop(self.driver.begin_upload(&session, None).await.expect("it begins"));
-        let change = Change::new(began, self.trace.len(), None);
-        self.history.saved.entry(session).or_default().push(change);
+        self.saved(&session, Change::new(began, self.trace.len(), None));
+    }
+
+    /// What was noted before may not come back.
+    fn saved(&mut self, at: &StoragePath, change: Change) {
+        let changes = self.history.saved.entry(at.clone()).or_default();
+        let before = changes.iter_mut();
+        before.for_each(|noted| noted.acknowledged = noted.acknowledged.min(change.acknowledged));
+        changes.push(change);
     }
 
     /// An upload that is cut off after each save, and resumed.
@@ -209,7 +279,19 @@ impl Recorder {
     ) {
         let began = self.trace.len();
         upload.save("state".into()).await.expect("it is saved");
-        let change = Change::new(began, self.trace.len(), Some(bytes.to_vec().into()));
+        self.saved(at, Change::new(began, self.trace.len(), Some(bytes.to_vec().into())));
+    }
+
+    /// From here on the session may stand there, until it is saved further on.
+    async fn note(
+        &mut self,
+        upload: &mut dyn wharf_driver::Upload,
+        at: &StoragePath,
+        bytes: &[u8],
+    ) {
+        let began = self.trace.len();
+        upload.note("state".into()).await.expect("it is noted");
+        let change = Change::new(began, usize::MAX, Some(bytes.to_vec().into()));
         self.history.saved.entry(at.clone()).or_default().push(change);
     }
 

@@ -68,6 +68,11 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// if nothing was there. `/a` never takes `/ab` with it.
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool>;
 
+    /// As [`Driver::delete_below`], but a power cut may bring back some of it.
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.delete_below(folder).await
+    }
+
     /// A URL that answers `request` for a while without us, `None` if there is no such thing.
     async fn presign(
         &self,
@@ -128,6 +133,8 @@ pub enum PutMode {
     Overwrite,
     /// It stays.
     Create,
+    /// It is replaced, and a power cut may take it away, or what is in it.
+    Draft,
 }
 
 /// What a `put` did.

@@ -135,6 +135,10 @@ impl Driver for MemoryDriver {
         Ok(self.store.lock().remove_below(folder))
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.delete_below(folder).await
+    }
+
     async fn presign(
         &self,
         _path: &StoragePath,

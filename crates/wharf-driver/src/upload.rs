@@ -23,6 +23,13 @@ pub trait Upload: Send + Sync {
     /// checkpoint.
     async fn save(&mut self, state: Bytes) -> Result<()>;
 
+    /// As [`Upload::save`], but a power cut may take the new checkpoint away: the session then stands
+    /// at an earlier one. The bytes that a checkpoint counts are durable before it is written, so
+    /// that whichever is found is true.
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.save(state).await
+    }
+
     /// Everything that was appended, to be read back; the session goes on afterwards.
     async fn read_back(&mut self) -> Result<Content>;
 
@@ -38,7 +45,7 @@ pub trait Upload: Send + Sync {
 /// Where a session can be taken up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The bytes that are durable.
+    /// The bytes that count; they are durable.
     pub length: u64,
     /// What the caller saved with them, empty if nothing was ever saved.
     pub state: Bytes,

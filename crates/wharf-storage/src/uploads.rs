@@ -9,7 +9,10 @@ mod hash;
 mod session;
 mod writer;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,12 +21,14 @@ use uuid::Uuid;
 use wharf_core::{Error, ErrorKind, Result, UploadId, UploadStatus};
 use wharf_digest::Algorithm;
 use wharf_driver::{Driver, ErrorKind as Stored, PutMode, StoragePath, Upload};
-use wharf_reference::RepositoryName;
 
 use crate::{error::StorageResult, layout, links::is_damage, store::Scope};
 
 pub(crate) use self::{batch::Writers, writer::Writer};
-use self::{hash::Hash, session::Session};
+use self::{
+    hash::Hash,
+    session::{Anchor, Session},
+};
 
 /// How long a request waits for another one that writes to its session.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,16 +56,20 @@ impl Uploads {
         size_hint: Option<u64>,
     ) -> Result<Writer> {
         let id = new_id();
-        let started_at = write_started_at(self.scope.driver(), &self.scope.name, &id).await?;
+        let started_at = now();
+        let anchor = self.anchor(&id, started_at);
+        let (file, content) = (&anchor.file, anchor.content.clone());
+        // A session that a power cut takes away was promised to nobody: bytes were.
+        self.scope.driver().put(file, content, PutMode::Draft).await.stored()?;
         let folder = layout::upload(&self.scope.name, &id);
         let upload = self.scope.driver().begin_upload(&folder, size_hint).await.stored()?;
         let hash = Hash::new(algorithm);
-        let mut session = Session::new(upload, hash, self.scope.options().resumable_digest);
-        if algorithm != Algorithm::Sha256 {
-            // The next request has to know the client's choice.
-            session.save().await?;
+        let mut session = Session::new(upload, hash, self.scope.options().resumable_digest, anchor);
+        if size_hint == Some(0) || algorithm != Algorithm::Sha256 {
+            // The next request finds the session begun, and knows what the client chose.
+            session.mark().await?;
         }
-        Ok(Writer::new(self.scope.clone(), id, started_at, session))
+        Ok(Writer::new(self.scope.clone(), id, started_at.into(), session))
     }
 
     /// Takes a session up where it was left.
@@ -75,8 +84,9 @@ impl Uploads {
             return Err(error);
         }
         let hash = Hash::load(upload.checkpoint());
-        let session = Session::new(upload, hash, self.scope.options().resumable_digest);
-        Ok(Writer::new(self.scope.clone(), id.clone(), started_at, session))
+        let anchor = self.anchor(id, started_at);
+        let session = Session::new(upload, hash, self.scope.options().resumable_digest, anchor);
+        Ok(Writer::new(self.scope.clone(), id.clone(), started_at.into(), session))
     }
 
     /// Where a session stands.
@@ -85,11 +95,19 @@ impl Uploads {
         let folder = layout::upload(&self.scope.name, id);
         let checkpoint = self.scope.driver().upload_checkpoint(&folder).await.found()?;
         let size = checkpoint.unwrap_or_default().length;
-        Ok(UploadStatus { id: id.clone(), size, started_at })
+        Ok(UploadStatus { id: id.clone(), size, started_at: started_at.into() })
     }
 
-    async fn started_at(&self, id: &UploadId) -> Result<SystemTime> {
-        read_started_at(self.scope.driver(), &layout::upload_started_at(&self.scope.name, id))
+    fn anchor(&self, id: &UploadId, started_at: Timestamp) -> Anchor {
+        Anchor {
+            driver: Arc::clone(&self.scope.store.driver),
+            file: layout::upload_started_at(&self.scope.name, id),
+            content: started_at.to_string().into(),
+        }
+    }
+
+    async fn started_at(&self, id: &UploadId) -> Result<Timestamp> {
+        started_at_in(self.scope.driver(), &layout::upload_started_at(&self.scope.name, id))
             .await?
             .ok_or_else(|| ErrorKind::UploadUnknown(id.clone()).into())
     }
@@ -123,13 +141,14 @@ impl Uploads {
 }
 
 /// Ends a session. The folder goes first, and with it what makes it a session: whoever comes in
-/// between finds none, instead of one without its bytes. It is held until all of it is gone.
+/// between finds none, instead of one without its bytes. It is held until all of it is gone. A power
+/// cut may bring it back; then it is one that was left.
 pub(crate) async fn discard(
     driver: &dyn Driver,
     folder: &StoragePath,
     mut upload: Box<dyn Upload>,
 ) -> Result<()> {
-    driver.delete_below(folder).await.stored()?;
+    driver.forget_below(folder).await.stored()?;
     upload.discard().await.stored()
 }
 
@@ -138,6 +157,10 @@ pub(crate) async fn read_started_at(
     driver: &dyn Driver,
     file: &StoragePath,
 ) -> Result<Option<SystemTime>> {
+    Ok(started_at_in(driver, file).await?.map(SystemTime::from))
+}
+
+async fn started_at_in(driver: &dyn Driver, file: &StoragePath) -> Result<Option<Timestamp>> {
     let content = match driver.get(file, LIMIT).await {
         Err(error) if is_damage(error.kind()) => Some(Bytes::new()),
         result => result.found()?,
@@ -147,20 +170,13 @@ pub(crate) async fn read_started_at(
     if time.is_none() {
         tracing::warn!(%file, "damaged upload session is skipped");
     }
-    Ok(time.map(SystemTime::from))
+    Ok(time)
 }
 
-async fn write_started_at(
-    driver: &dyn Driver,
-    name: &RepositoryName,
-    id: &UploadId,
-) -> Result<SystemTime> {
+/// In whole seconds, as distribution writes them.
+fn now() -> Timestamp {
     let now = Timestamp::now();
-    // Whole seconds, as distribution writes them.
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    let file = layout::upload_started_at(name, id);
-    driver.put(&file, Bytes::from(now.to_string()), PutMode::Overwrite).await.stored()?;
-    Ok(now.into())
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 fn new_id() -> UploadId {

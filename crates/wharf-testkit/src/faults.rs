@@ -231,6 +231,10 @@ impl Driver for FaultyDriver {
         self.faults.run(Call::DeleteBelow, folder, self.inner.delete_below(folder)).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.faults.run(Call::DeleteBelow, folder, self.inner.forget_below(folder)).await
+    }
+
     async fn presign(
         &self,
         path: &StoragePath,
@@ -280,6 +284,10 @@ impl Upload for FaultyUpload {
 
     async fn save(&mut self, state: Bytes) -> Result<()> {
         self.faults.run(Call::Save, &self.session, self.inner.save(state)).await
+    }
+
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.faults.run(Call::Save, &self.session, self.inner.note(state)).await
     }
 
     async fn read_back(&mut self) -> Result<Content> {

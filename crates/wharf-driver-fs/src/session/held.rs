@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::MetadataExt,
 };
 
+use bytes::Bytes;
 use wharf_driver::{Checkpoint, Error, ErrorKind, Result, StoragePath};
 
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct Names {
     pub(super) folder: StoragePath,
     pub(super) data: StoragePath,
     pub(super) checkpoint: StoragePath,
+    /// A checkpoint that a power cut may take away.
+    pub(super) noted: StoragePath,
     /// A checkpoint that is being written.
     pub(super) fresh: StoragePath,
     /// A copy of the data that is being made.
@@ -43,6 +46,7 @@ impl Names {
             folder: folder.clone(),
             data: name("data")?,
             checkpoint: name("checkpoint")?,
+            noted: name("checkpoint.noted")?,
             fresh: name("checkpoint.new")?,
             copy: name("checkpoint.copy")?,
             published: name("checkpoint.published")?,
@@ -55,17 +59,27 @@ pub(crate) fn last_checkpoint(tree: &Tree, folder: &StoragePath) -> Result<Check
     Ok(read_checkpoint(&tree.disk, &Names::of(folder)?)?.unwrap_or_default())
 }
 
+/// The last checkpoint: the saved one, or one that was noted after it.
 pub(super) fn read_checkpoint(disk: &Disk, names: &Names) -> Result<Option<Checkpoint>> {
-    let path = &names.checkpoint;
+    let saved = match read_record(disk, &names.checkpoint)?.map(|it| checkpoint::decode(&it)) {
+        Some(None) => return Err(Error::new(ErrorKind::Corrupt, &names.checkpoint)),
+        saved => saved.flatten(),
+    };
+    // A power cut may have left any part of it.
+    let noted = read_record(disk, &names.noted)?.and_then(|record| checkpoint::decode(&record));
+    Ok(match (saved, noted) {
+        (Some(saved), Some(noted)) if saved.length > noted.length => Some(saved),
+        (saved, noted) => noted.or(saved),
+    })
+}
+
+fn read_record(disk: &Disk, path: &StoragePath) -> Result<Option<Bytes>> {
     let Some(file) = present(disk.read(path)).at(path)? else {
         return Ok(None);
     };
     let mut record = Vec::new();
     file.take(LARGEST as u64 + 1).read_to_end(&mut record).at(path)?;
-    match checkpoint::decode(&record.into()) {
-        Some(checkpoint) => Ok(Some(checkpoint)),
-        None => Err(Error::new(ErrorKind::Corrupt, path)),
-    }
+    Ok(Some(record.into()))
 }
 
 /// Empty data that we hold; `None` if it vanished meanwhile.
@@ -80,8 +94,10 @@ pub(super) fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>>
     let Some(data) = data else {
         return Ok(None);
     };
-    // The checkpoint is gone for good before the bytes that it counts are.
-    if present(disk.unlink(&names.checkpoint)).at(path)?.is_some() {
+    // The checkpoints are gone for good before the bytes that they count are.
+    let saved = present(disk.unlink(&names.checkpoint)).at(path)?;
+    let noted = present(disk.unlink(&names.noted)).at(path)?;
+    if saved.or(noted).is_some() {
         tree.sync_folder(&names.folder).at(path)?;
     }
     if is_published(disk, names, &data)? {

@@ -133,6 +133,10 @@ impl Driver for Checked {
         self.inner.delete_below(folder).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.inner.forget_below(folder).await
+    }
+
     async fn presign(
         &self,
         path: &StoragePath,
@@ -197,6 +201,11 @@ impl Upload for CheckedUpload {
     async fn save(&mut self, state: Bytes) -> Result<()> {
         small(&self.session, state.len(), self.small)?;
         self.inner.save(state).await
+    }
+
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        small(&self.session, state.len(), self.small)?;
+        self.inner.note(state).await
     }
 
     async fn read_back(&mut self) -> Result<Content> {

@@ -110,6 +110,10 @@ impl Driver for Limited {
         self.permits.hold(self.inner.delete_below(folder)).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.permits.hold(self.inner.forget_below(folder)).await
+    }
+
     async fn presign(
         &self,
         path: &StoragePath,
@@ -156,6 +160,10 @@ impl Upload for LimitedUpload {
 
     async fn save(&mut self, state: Bytes) -> Result<()> {
         self.permits.hold(self.inner.save(state)).await
+    }
+
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.permits.hold(self.inner.note(state)).await
     }
 
     async fn read_back(&mut self) -> Result<Content> {

@@ -105,6 +105,11 @@ impl Driver for Named {
         told(self.name(), "delete_below", folder, self.inner.delete_below(folder)).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        let forgotten = self.inner.forget_below(folder);
+        told(self.name(), "forget_below", folder, forgotten).await
+    }
+
     async fn presign(
         &self,
         path: &StoragePath,
@@ -154,6 +159,10 @@ impl Upload for NamedUpload {
 
     async fn save(&mut self, state: Bytes) -> Result<()> {
         told(self.name, "save", &self.session, self.inner.save(state)).await
+    }
+
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        told(self.name, "note", &self.session, self.inner.note(state)).await
     }
 
     async fn read_back(&mut self) -> Result<Content> {

@@ -93,6 +93,10 @@ impl Driver for Prefixed {
         self.inner.delete_below(&self.real(folder)).await
     }
 
+    async fn forget_below(&self, folder: &StoragePath) -> Result<bool> {
+        self.inner.forget_below(&self.real(folder)).await
+    }
+
     async fn presign(
         &self,
         path: &StoragePath,
@@ -137,6 +141,10 @@ impl Upload for PrefixedUpload {
 
     async fn save(&mut self, state: Bytes) -> Result<()> {
         self.inner.save(state).await
+    }
+
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.inner.note(state).await
     }
 
     async fn read_back(&mut self) -> Result<Content> {

@@ -100,6 +100,10 @@ impl Upload for MemoryUpload {
         Ok(())
     }
 
+    async fn note(&mut self, state: Bytes) -> Result<()> {
+        self.save(state).await
+    }
+
     async fn read_back(&mut self) -> Result<Content> {
         self.kept(&mut self.store.lock())?;
         Ok(Content::Stream(Box::pin(stream::iter(self.pieces.clone().into_iter().map(Ok)))))

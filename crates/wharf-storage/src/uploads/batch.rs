@@ -20,7 +20,7 @@ const FULL: usize = 1 << 20;
 /// A batch is at least this large when it goes on its way before the end.
 const LEAST: usize = 64 << 10;
 
-/// What all writers together may gather. A few take whole batches; the more there are, the smaller
+/// What all writers together may gather; as much again may be on its way to the disk. A few take whole batches; the more there are, the smaller
 /// their batches, so that a thousand clients that send slowly, or stop, do not cost a gigabyte.
 const BUDGET: usize = 32 << 20;
 

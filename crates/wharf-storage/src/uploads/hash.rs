@@ -14,6 +14,8 @@ use crate::error::{StorageResult, damaged};
 
 /// What is read back at a time.
 const PIECE: u64 = 1 << 20;
+/// Less is hashed in the time that a trip to a blocking thread takes.
+const AT_ONCE: usize = 16 << 10;
 /// The form in which a hash is saved: `<form> <algorithm> <state in hex, or "-">`.
 const FORM: &str = "1";
 
@@ -100,6 +102,10 @@ pub(super) async fn read_back(content: Content, algorithm: Algorithm, size: u64)
 }
 
 async fn update(mut digester: Digester, bytes: Bytes) -> Result<Digester> {
+    if bytes.len() <= AT_ONCE {
+        digester.update(&bytes);
+        return Ok(digester);
+    }
     let work = move || {
         digester.update(&bytes);
         Ok(digester)

@@ -1,16 +1,22 @@
 //! The bytes of a session and their hash, which never part.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
 use wharf_core::Result;
 use wharf_digest::{Algorithm, Digest};
-use wharf_driver::Upload;
+use wharf_driver::{Driver, PutMode, StoragePath, Upload};
 
 use super::hash::{self, Hash};
 use crate::error::{StorageResult, damaged};
 
 /// A long stream is made resumable each time that so many bytes have come.
 const CHECKPOINT_EVERY: u64 = 64 << 20;
+
+/// A client that goes on after a power cut has to send so much again, at most. In between a checkpoint
+/// is noted only, which costs no more than its bytes do.
+const SAVE_EVERY: u64 = 8 << 20;
 
 /// What is stored and what is hashed. It exists only while both are the same.
 pub(super) struct Session {
@@ -20,13 +26,27 @@ pub(super) struct Session {
     resumable: bool,
     /// The buffer of the last batch, to be used again.
     spare: Option<BytesMut>,
+    /// Until something is saved that is to outlive a power cut.
+    anchor: Option<Anchor>,
+}
+
+/// The file that makes a folder a session, not yet durable.
+pub(super) struct Anchor {
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) file: StoragePath,
+    pub(super) content: Bytes,
 }
 
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(upload: Box<dyn Upload>, hash: Hash, resumable: bool) -> Self {
-        Self { upload, hash, resumable, spare: None }
+    pub(super) fn new(
+        upload: Box<dyn Upload>,
+        hash: Hash,
+        resumable: bool,
+        anchor: Anchor,
+    ) -> Self {
+        Self { upload, hash, resumable, spare: None, anchor: Some(anchor) }
     }
 
     /// The bytes that it holds.
@@ -57,7 +77,7 @@ impl Session {
     pub(super) async fn append_long(self, batch: Bytes) -> Result<Self> {
         let mut session = self.append(batch).await?;
         if session.size() - session.upload.checkpoint().length >= CHECKPOINT_EVERY {
-            session.save().await?;
+            session.mark().await?;
         }
         Ok(session)
     }
@@ -70,13 +90,21 @@ impl Session {
     }
 
     /// Makes everything durable and resumable.
-    pub(super) async fn save(&mut self) -> Result<()> {
+    pub(super) async fn mark(&mut self) -> Result<()> {
         let state = self.hash.save(self.resumable);
         let checkpoint = self.upload.checkpoint();
         if checkpoint.length == self.size() && checkpoint.state == state {
             return Ok(());
         }
-        self.upload.save(state).await.stored()
+        if self.size() / SAVE_EVERY == checkpoint.length / SAVE_EVERY {
+            return self.upload.note(state).await.stored();
+        }
+        self.upload.save(state).await.stored()?;
+        // Not before it is known that the session is still there.
+        if let Some(anchor) = self.anchor.take() {
+            anchor.drop().await?;
+        }
+        Ok(())
     }
 
     /// The digest of everything.
@@ -96,5 +124,14 @@ impl Session {
     /// The bytes, for the end.
     pub(super) fn into_upload(self) -> Box<dyn Upload> {
         self.upload
+    }
+}
+
+// === impl Anchor ===
+
+impl Anchor {
+    async fn drop(self) -> Result<()> {
+        self.driver.put(&self.file, self.content, PutMode::Overwrite).await.stored()?;
+        Ok(())
     }
 }

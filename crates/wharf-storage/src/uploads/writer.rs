@@ -164,7 +164,7 @@ impl BlobWriter for Writer {
 
     async fn suspend(&mut self) -> Result<UploadStatus> {
         let mut session = self.flush().await?;
-        session.save().await?;
+        session.mark().await?;
         let size = session.size();
         self.stage = Stage::Idle(Box::new(session));
         Ok(UploadStatus { id: self.id.clone(), size, started_at: self.started_at })
