@@ -45,6 +45,7 @@ mod ready;
 mod remove;
 mod running;
 mod session;
+mod shared;
 pub mod trace;
 mod unsettled;
 mod upload;

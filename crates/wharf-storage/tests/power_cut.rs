@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use wharf_content::Content;
 use wharf_core::{
     CreateOptions, CreateOutcome, Fetched, GetOptions, ManifestBytes, Namespace, PutOptions,
@@ -38,7 +39,7 @@ struct Recorder {
     repository: Arc<dyn Repository>,
     trace: Trace,
     promises: Vec<Promise>,
-    _root: tempfile::TempDir,
+    _root: Arc<tempfile::TempDir>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,15 +52,40 @@ async fn what_was_acknowledged_is_found_after_a_cut_at_every_point() {
     recorder.check().await;
 }
 
+/// They share syncs of the folders that they have in common.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_to_many_at_once_is_found_too() {
+    let mut recorder = Recorder::new();
+    let mut pushes = JoinSet::new();
+    for name in ["one", "two", "three", "four"] {
+        let mut pusher = recorder.another();
+        pushes.spawn(async move {
+            pusher.push_image(name, name).await;
+            pusher.promises
+        });
+    }
+    for promises in pushes.join_all().await {
+        recorder.promises.extend(promises);
+    }
+    assert_eq!(recorder.promises.len(), 4 * 4);
+    recorder.check().await;
+}
+
 // === impl Recorder ===
 
 impl Recorder {
+    /// One more over the same registry.
+    fn another(&self) -> Self {
+        let (repository, trace) = (Arc::clone(&self.repository), self.trace.clone());
+        Self { repository, trace, promises: Vec::new(), _root: Arc::clone(&self._root) }
+    }
+
     fn new() -> Self {
         let root = tempfile::tempdir().expect("temporary folder");
         let trace = Trace::new();
         let options = Options { trace: Some(trace.clone()), ..Options::default() };
         let repository = open(root.path(), options);
-        Self { repository, trace, promises: Vec::new(), _root: root }
+        Self { repository, trace, promises: Vec::new(), _root: Arc::new(root) }
     }
 
     async fn push_image(&mut self, name: &str, tag: &str) -> Digest {
