@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use wharf_driver::{Driver, ErrorKind, ListRequest, PutMode, Result};
 use wharf_driver_fs::{FsDriver, Options};
-use wharf_testkit::driver_suite::{path, pattern};
+use wharf_testkit::driver_suite::{path, pattern, pattern_on_page};
 
 /// A mounted folder, unmounted in the end.
 struct Mount {
@@ -48,6 +48,45 @@ async fn a_full_disk_loses_nothing() {
     upload.publish(&large).await.expect("it is published");
     let expected: Bytes = [pattern(2, 300_000), pattern(4, 100_000)].concat().into();
     assert_eq!(driver.get(&large, 1 << 20).await.expect("it is there"), expected);
+}
+
+/// Past the page cache, where the disk itself says how far a write got.
+#[tokio::test]
+async fn a_disk_that_fills_up_under_large_pieces_loses_nothing() {
+    let folder = tempfile::tempdir().expect("there is room for temporary folders");
+    let image = folder.path().join("image");
+    let made = fs::File::create(&image).and_then(|file| file.set_len(16 << 20));
+    made.expect("it can be made");
+    let formatted = Command::new("mkfs.ext4").arg("-q").arg(&image).status();
+    if !formatted.is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: there is no mkfs.ext4");
+    }
+    let arguments = |point: &Path| {
+        ["-o", "loop"].map(str::to_owned).into_iter().chain([text(&image), text(point)]).collect()
+    };
+    let Some(disk) = Mount::new(|point| vec![arguments(point)]) else { return };
+    let driver = FsDriver::new(&disk.point, Options::default()).expect("it can be opened");
+    let (session, blob) = (path("uploads/one"), path("blob"));
+    let mut upload = driver.begin_upload(&session, Some(1 << 40)).await.expect("it begins");
+    let first = pattern_on_page(1, 1 << 20);
+    upload.append(vec![first.clone()]).await.expect("it fits");
+    upload.save("state".into()).await.expect("it is saved");
+    let mut failed = None;
+    for _ in 0..16 {
+        failed = kind(upload.append(vec![pattern_on_page(2, 1 << 20)]).await);
+        if failed.is_some() {
+            break;
+        }
+    }
+    assert_eq!(failed, Some(ErrorKind::Full));
+    assert!(upload.publish(&blob).await.is_err(), "what the session holds is unknown");
+    drop(upload);
+    let mut upload = driver.resume_upload(&session).await.expect("the session survives");
+    assert_eq!(upload.size(), 1 << 20);
+    upload.append(vec![Bytes::from_static(b"the end")]).await.expect("there is room again");
+    upload.publish(&blob).await.expect("it is published");
+    let content = driver.get(&blob, 2 << 20).await.expect("it is there");
+    assert!(content == [&first[..], b"the end"].concat());
 }
 
 #[tokio::test]
@@ -122,6 +161,10 @@ fn tmpfs(point: &Path, size: &str) -> Vec<String> {
         .map(str::to_owned)
         .chain([point.display().to_string()])
         .collect()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn kind<T>(done: Result<T>) -> Option<ErrorKind> {

@@ -13,7 +13,7 @@
 
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Driver, Entry, EntryKind, ErrorKind, ListRequest, PutMode, PutOutcome, Result,
@@ -115,7 +115,7 @@ macro_rules! driver_suite {
             use super::*;
             $crate::driver_suite_group!(content, $capabilities, $new;
                 content_comes_back_as_it_went_in, every_size_comes_back, content_of_no_bytes_is_there,
-                overwriting_leaves_nothing_of_the_old, create_keeps_what_is_there,
+                overwriting_leaves_nothing_of_the_old, create_keeps_what_is_there, a_draft_is_content,
                 missing_content_is_not_found, a_folder_is_no_content, a_limit_is_kept,
                 many_small_reads_are_like_each,
                 ranges_cut_exactly, ranges_outside_are_refused, a_reader_keeps_what_it_opened,
@@ -133,6 +133,7 @@ macro_rules! driver_suite {
                 all_below_a_folder_goes, a_longer_name_is_not_below, nothing_below_is_false,
                 a_deleted_folder_can_be_filled_again, all_below_the_root_goes,
                 an_upload_session_goes_with_its_folder, deletes_are_found_by_another,
+                a_forgotten_folder_is_gone,
             );
             $crate::driver_suite_group!(uploads, $capabilities, $new;
                 an_upload_grows, an_empty_session_is_not_found, a_session_is_cut_back_to_its_checkpoint,
@@ -142,7 +143,8 @@ macro_rules! driver_suite {
                 a_discarded_session_is_gone, a_discarded_upload_does_nothing_more,
                 a_session_begins_anew, another_takes_up_the_session, sessions_are_apart,
                 a_false_size_hint_does_no_harm, odd_pieces_are_appended_in_order,
-                the_callers_names_are_left_alone,
+                the_callers_names_are_left_alone, a_session_goes_on_from_its_note,
+                large_pieces_on_pages_and_odd_ends_make_one_content,
             );
             $crate::driver_suite_group!(model, $capabilities, $new; a_model_agrees);
             $crate::driver_suite_group!(publishing, $capabilities, $new;
@@ -194,6 +196,16 @@ pub fn pattern(seed: u64, length: usize) -> Bytes {
         state.to_le_bytes()[3]
     };
     std::iter::repeat_with(next).take(length).collect::<Vec<u8>>().into()
+}
+
+/// The same, at the beginning of a page of the memory.
+pub fn pattern_on_page(seed: u64, length: usize) -> Bytes {
+    const PAGE: usize = 4096;
+    let mut buffer = BytesMut::zeroed(length + PAGE);
+    buffer.advance(buffer.as_ptr().align_offset(PAGE));
+    buffer.truncate(length);
+    buffer.copy_from_slice(&pattern(seed, length));
+    buffer.freeze()
 }
 
 async fn put(driver: &dyn Driver, at: &str, content: impl Into<Bytes>) {

@@ -55,6 +55,18 @@ pub async fn overwriting_leaves_nothing_of_the_old(subject: Arc<Subject>) {
     }
 }
 
+/// For everyone who looks, and replaces what is there.
+pub async fn a_draft_is_content(subject: Arc<Subject>) {
+    let (driver, at) = (subject.driver(), path("far/below/draft"));
+    for (content, mode) in
+        [("first", PutMode::Draft), ("2", PutMode::Draft), ("third", PutMode::Overwrite)]
+    {
+        let outcome = driver.put(&at, content.into(), mode).await.expect("it is stored");
+        assert_eq!(outcome, PutOutcome::Written);
+        assert_eq!(subject.another().get(&at, 100).await.expect("it is there"), content);
+    }
+}
+
 /// Create-if-absent.
 pub async fn create_keeps_what_is_there(subject: Arc<Subject>) {
     let driver = subject.driver();

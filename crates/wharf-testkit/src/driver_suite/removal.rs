@@ -129,3 +129,17 @@ pub async fn deletes_are_found_by_another(subject: Arc<Subject>) {
     put(&*another, "two/b", "x").await;
     assert_eq!(names(&*driver, &path("two")).await, ["b"]);
 }
+
+/// At once, and for everybody.
+pub async fn a_forgotten_folder_is_gone(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    put(&*driver, "folder/one/a", "x").await;
+    put(&*driver, "folder/one/b/c", "x").await;
+    put(&*driver, "folder/oneself", "x").await;
+    assert!(driver.forget_below(&path("folder/one")).await.expect("it goes"));
+    assert!(!driver.forget_below(&path("folder/one")).await.expect("it is no failure"));
+    for driver in [&driver, &subject.another()] {
+        assert_eq!(kind(driver.stat(&path("folder/one/a")).await), Some(ErrorKind::NotFound));
+        assert_eq!(names(&**driver, &path("folder")).await, ["oneself"]);
+    }
+}

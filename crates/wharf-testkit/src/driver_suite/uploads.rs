@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharf_driver::{Checkpoint, ErrorKind};
 
-use super::{Subject, all, append, begin, kind, path, pattern, put, resume, whole};
+use super::{
+    Subject, all, append, begin, kind, path, pattern, pattern_on_page, put, resume, whole,
+};
 
 /// By what is appended, at once.
 pub async fn an_upload_grows(subject: Arc<Subject>) {
@@ -284,4 +286,66 @@ pub async fn the_callers_names_are_left_alone(subject: Arc<Subject>) {
     upload.discard().await.expect("it is discarded");
     assert_eq!(whole(&*driver, &path("uploads/one/startedat")).await, "today");
     assert_eq!(whole(&*driver, &path("uploads/one/hashstates/sha256/0")).await, "x");
+}
+
+/// As from a checkpoint that was saved, whichever came before.
+pub async fn a_session_goes_on_from_its_note(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let session = path("uploads/one");
+    let mut upload = begin(&*driver, &session).await;
+    upload.note("at zero".into()).await.expect("it is noted");
+    let mut kept = Vec::new();
+    // The states are longer and shorter in turn, as what was noted is replaced.
+    for (round, state) in ["first", "the second, longer", "x", "y", "the last"].iter().enumerate() {
+        drop(upload);
+        upload = resume(&*driver, &session).await;
+        assert_eq!(upload.size(), kept.len() as u64);
+        kept.extend_from_slice(&pattern(round as u64, 1000));
+        append(&mut upload, &pattern(round as u64, 1000)).await;
+        match round {
+            3 => upload.save((*state).into()).await.expect("it is saved"),
+            _ => upload.note((*state).into()).await.expect("it is noted"),
+        }
+        let checkpoint = Checkpoint { length: kept.len() as u64, state: (*state).into() };
+        assert_eq!(upload.checkpoint(), &checkpoint);
+        let seen = subject.another().upload_checkpoint(&session).await;
+        assert_eq!(seen.expect("it is read"), checkpoint);
+        append(&mut upload, &pattern(99, 500)).await;
+    }
+    drop(upload);
+    let mut upload = resume(&*subject.another(), &session).await;
+    upload.publish(&path("blob")).await.expect("it is published");
+    assert_eq!(whole(&*driver, &path("blob")).await, kept);
+    upload.discard().await.expect("it is discarded");
+    drop(upload);
+    assert_eq!(kind(driver.resume_upload(&session).await.map(drop)), Some(ErrorKind::NotFound));
+}
+
+/// Whether a driver passes by the page cache or not, and where it changes its mind.
+pub async fn large_pieces_on_pages_and_odd_ends_make_one_content(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let session = path("uploads/one");
+    let mut upload = begin(&*driver, &session).await;
+    let mut expected = Vec::new();
+    for (seed, length) in [1 << 20, 300_000, 4096 - 300_000 % 4096, 1 << 19, 64 << 10, 7, 1 << 17]
+        .into_iter()
+        .enumerate()
+    {
+        let piece = pattern_on_page(seed as u64, length);
+        expected.extend_from_slice(&piece);
+        append(&mut upload, &piece).await;
+        if seed % 2 == 0 {
+            upload.save("state".into()).await.expect("it is saved");
+            append(&mut upload, &pattern_on_page(99, 1 << 17)).await;
+            drop(upload);
+            upload = resume(&*driver, &session).await;
+        }
+    }
+    assert_eq!(upload.size(), expected.len() as u64);
+    upload.publish(&path("blob")).await.expect("it is published");
+    assert!(whole(&*driver, &path("blob")).await == expected);
+    // After publication the bytes are copied before they grow.
+    append(&mut upload, &pattern_on_page(9, 1 << 17)).await;
+    expected.extend_from_slice(&pattern_on_page(9, 1 << 17));
+    assert!(all(upload.read_back().await.expect("it is read")).await == expected);
 }
