@@ -3,32 +3,43 @@
 //! Each server is started anew for each round of each work, so that its memory is that of the work; the
 //! order of the servers changes from round to round. See `works` for what is measured.
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use peers::Peer;
 use report::Report;
 use rounds::{Bench, Length};
-use works::{Stage, Work};
+use works::{WORKS, Work};
 
 use crate::workspace::{self, Workspace};
-use crate::{Outcome, files, process};
+use crate::{Outcome, files};
 
+mod abort;
 mod chart;
 mod configs;
 mod connection;
 mod content;
+mod data;
+mod figures;
+mod idle;
 mod job;
+mod layout;
 mod load;
 mod machine;
+mod oci;
+mod page;
 mod peers;
 mod processes;
 mod report;
 mod rounds;
-mod store;
+mod stores;
+mod table;
+mod targets;
+mod tls;
+mod wire;
 mod works;
-
-/// The longest that a run may take.
-const LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
+mod writer;
 
 /// Measure Wharf beside nginx, distribution, docker-registry and zot, whichever are there.
 ///
@@ -65,32 +76,32 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return again_with_optimisations();
     }
     let target = Workspace::load()?.target("bench")?;
-    let folder = tempfile::tempdir_in(&target)?;
     let (peers, absent) = peers::all(args.server.as_deref(), &args.peer)?;
-    let machine = machine::Machine::look()?;
-    let works: Vec<&Work> = works::WORKS.iter().filter(|work| args.wants(work)).collect();
-    let bench = Bench::prepare(folder.path(), args.length()?, &works)?;
-    bench.seed(&peers)?;
+    let folder = tempfile::tempdir_in(&target)?;
+    abort::clean_up_on_signal(folder.path())?;
+    let works: Vec<&Work> = WORKS.iter().filter(|work| args.wants(work)).collect();
+    let length = args.length()?;
     let mut report = Report {
-        machine,
-        rounds: bench.length.rounds,
-        seconds: bench.length.duration.as_secs_f64(),
-        servers: peers.iter().map(|peer| (peer.name.clone(), peer.version.clone())).collect(),
+        machine: machine::Machine::look(folder.path())?,
+        rounds: length.rounds,
+        seconds: length.duration.as_secs_f64(),
+        servers: peers.iter().map(Peer::version).collect(),
         absent,
         works: Vec::new(),
     };
-    let json = target.join("report.json");
     println!("{}", report.preface());
+    let bench = Bench::prepare(folder.path(), length, &works, &peers)?;
+    let json = target.join("report.json");
     for work in works {
-        let section = bench.measure(work, &peers)?;
-        println!("{} ({})\n{}", section.title, section.name, section.table());
+        let section = bench.measure(work, &peers);
+        println!("\n{} ({})\n{}", section.title, section.name, section.table(report.machine.hash));
         report.works.push(section);
         // A run that is broken off leaves what it has found.
         std::fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     }
-    println!("written: {}", json.display());
+    println!("\n{}\nwritten: {}", targets::table(&report), json.display());
     match args.write_docs {
-        true => files::settle(&report.pages(), false, "bench"),
+        true => files::settle(&page::files(&report)?, false, "bench"),
         false => Ok(()),
     }
 }
@@ -99,22 +110,23 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn again_with_optimisations() -> Outcome {
     let mut cargo = workspace::cargo();
     cargo.args(["run", "--quiet", "--release", "--package", "xtask", "--"]);
-    process::show(cargo.args(std::env::args_os().skip(1)), LIMIT)
+    // In our place, so that a signal to this process reaches the one that has something to clean up.
+    Err(cargo.args(std::env::args_os().skip(1)).exec().into())
 }
 
 // === impl Args ===
 
 impl Args {
     fn length(&self) -> Outcome<Length> {
-        let (rounds, seconds) = if self.quick { (1, 0.4) } else { (5, 3.0) };
+        let (rounds, seconds) = if self.quick { (1, 0.3) } else { (5, 1.2) };
         let duration = Duration::try_from_secs_f64(self.seconds.unwrap_or(seconds))?;
         Ok(Length { rounds: self.rounds.unwrap_or(rounds).max(1), duration })
     }
 
     fn wants(&self, work: &Work) -> bool {
         match self.works.is_empty() {
-            true => !(self.quick && work.stage == Stage::Large),
-            false => self.works.iter().any(|name| name == work.name),
+            true => !(self.quick && work.is_long()),
+            false => self.works.iter().any(|word| work.is_called(word)),
         }
     }
 }

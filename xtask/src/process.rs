@@ -1,9 +1,11 @@
 //! Other programs, each with a time limit.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -14,11 +16,17 @@ const TICK: Duration = Duration::from_millis(20);
 /// How much of what a failed program wrote is repeated.
 const TAIL_LINES: usize = 25;
 
+/// How long programs may take to end when all of them have to.
+const END_GRACE: Duration = Duration::from_secs(3);
+
 /// A program that runs beside us; it is ended with the value.
 pub(crate) struct Background {
     child: Child,
     grace: Duration,
 }
+
+/// The programs in the background; nothing, when no more may be started.
+static RUNNING: Mutex<Option<BTreeSet<u32>>> = Mutex::new(Some(BTreeSet::new()));
 
 /// What came of a program.
 struct Ended {
@@ -57,6 +65,23 @@ pub(crate) fn show(command: &mut Command, limit: Duration) -> Outcome {
         true => Ok(()),
         false => Err(failure(command, status, limit).into()),
     }
+}
+
+/// Ends all programs in the background, and lets no more begin: the process is about to end.
+pub(crate) fn end_all() {
+    let pids = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+    let is_there = |pid: &u32| std::fs::exists(format!("/proc/{pid}/exe")).unwrap_or(false);
+    pids.iter().for_each(|pid| signal(*pid, "-TERM"));
+    let start = Instant::now();
+    while pids.iter().any(is_there) && start.elapsed() < END_GRACE {
+        std::thread::sleep(TICK);
+    }
+    pids.iter().filter(|pid| is_there(pid)).for_each(|pid| signal(*pid, "-KILL"));
+}
+
+fn signal(pid: u32, signal: &str) {
+    // It may have ended by itself.
+    Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status().ok();
 }
 
 /// Asks `ready` again and again until it says yes, for at most `limit`.
@@ -134,7 +159,20 @@ impl Background {
     /// Starts a program; at the end it gets SIGTERM, and SIGKILL after `grace`.
     pub(crate) fn start(command: &mut Command, log: File, grace: Duration) -> Outcome<Self> {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        Ok(Self { child: spawn(command)?, grace })
+        // Held while it starts: nothing starts unseen while all are ended.
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = running.as_mut().ok_or("all programs have been told to end")?;
+        let child = spawn(command)?;
+        running.insert(child.id());
+        Ok(Self { child, grace })
+    }
+
+    /// Fails if it has ended by itself.
+    pub(crate) fn check(&mut self) -> Outcome {
+        match self.child.try_wait()? {
+            Some(status) => Err(format!("ended by itself with {status}").into()),
+            None => Ok(()),
+        }
     }
 
     /// The process.
@@ -143,8 +181,7 @@ impl Background {
     }
 
     fn terminate(&mut self) -> Outcome {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).stderr(Stdio::null()).status()?;
+        signal(self.child.id(), "-TERM");
         let start = Instant::now();
         while start.elapsed() < self.grace && self.child.try_wait()?.is_none() {
             std::thread::sleep(TICK);
@@ -158,6 +195,10 @@ impl Drop for Background {
         // It may have ended by itself, and there is nobody left to tell.
         self.terminate().ok();
         self.child.kill().ok();
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.as_mut() {
+            running.remove(&self.child.id());
+        }
         self.child.wait().ok();
     }
 }

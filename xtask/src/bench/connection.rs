@@ -2,18 +2,16 @@
 //! find the end of an answer.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use super::wire::{Target, Wire};
 
 /// A head that is longer is no answer of a registry.
 const HEAD_MAX: usize = 16 * 1024;
 
 /// A connection that is opened when it is needed.
 pub(crate) struct Connection {
-    address: SocketAddr,
-    stream: Option<TcpStream>,
+    target: Target,
+    wire: Option<Wire>,
     buffer: Vec<u8>,
     /// What has been received and not yet looked at: `buffer[from..to]`.
     from: usize,
@@ -42,14 +40,14 @@ pub(crate) struct Head {
 // === impl Connection ===
 
 impl Connection {
-    pub(crate) fn new(address: SocketAddr, buffer: usize) -> Self {
+    pub(crate) fn new(target: Target, buffer: usize) -> Self {
         let buffer = vec![0; buffer.max(HEAD_MAX)];
-        Self { address, stream: None, buffer, from: 0, to: 0 }
+        Self { target, wire: None, buffer, from: 0, to: 0 }
     }
 
     /// Gives the connection up; the next request opens another one.
     pub(crate) fn close(&mut self) {
-        self.stream = None;
+        self.wire = None;
         (self.from, self.to) = (0, 0);
     }
 
@@ -71,18 +69,15 @@ impl Connection {
 
     /// Sends a request and takes the head of the answer.
     pub(crate) async fn begin(&mut self, request: &[u8], body: &[&[u8]]) -> io::Result<Head> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            none => {
-                let stream = TcpStream::connect(self.address).await?;
-                stream.set_nodelay(true)?;
-                none.insert(stream)
-            }
+        let wire = match &mut self.wire {
+            Some(wire) => wire,
+            none => none.insert(self.target.connect().await?),
         };
-        stream.write_all(request).await?;
+        wire.write_all(request).await?;
         for part in body {
-            stream.write_all(part).await?;
+            wire.write_all(part).await?;
         }
+        wire.flush().await?;
         self.head().await
     }
 
@@ -113,16 +108,19 @@ impl Connection {
     }
 
     async fn skip(&mut self, length: u64) -> io::Result<()> {
-        let mut left = length;
-        loop {
-            let here = left.min((self.to - self.from) as u64);
-            self.from += here as usize;
-            left -= here;
-            if left == 0 {
-                return Ok(());
+        let here = length.min((self.to - self.from) as u64);
+        self.from += here as usize;
+        let mut left = length - here;
+        // The buffer is empty now, if anything is left.
+        while left > 0 {
+            (self.from, self.to) = (0, 0);
+            let wire = self.wire.as_mut().ok_or(ErrorKind::NotConnected)?;
+            match wire.discard(left, &mut self.buffer).await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => left -= count as u64,
             }
-            self.fill().await?;
         }
+        Ok(())
     }
 
     async fn skip_chunks(&mut self) -> io::Result<u64> {
@@ -173,8 +171,8 @@ impl Connection {
         if self.to == self.buffer.len() {
             return Err(broken("a head that is too long"));
         }
-        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
-        match stream.read(&mut self.buffer[self.to..]).await? {
+        let wire = self.wire.as_mut().ok_or(ErrorKind::NotConnected)?;
+        match wire.read(&mut self.buffer[self.to..]).await? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             count => {
                 self.to += count;
@@ -227,7 +225,8 @@ mod tests {
             }
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let answer = runtime.block_on(Connection::new(address, 0).exchange(request, &[]));
+        let answer =
+            runtime.block_on(Connection::new(Target::plain(address), 0).exchange(request, &[]));
         server.join().unwrap();
         answer
     }

@@ -13,13 +13,16 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// Bytes whose beginning is shared and hashed once; the end makes each blob its own.
 pub(crate) struct Content {
     start: Vec<u8>,
+    /// How often the beginning is repeated.
+    times: usize,
     hashed: Digester,
 }
 
 /// A blob: the shared bytes of its [`Content`], and its own end.
 pub(crate) struct Blob<'a> {
-    pub(crate) start: &'a [u8],
-    pub(crate) end: [u8; 16],
+    start: &'a [u8],
+    times: usize,
+    end: [u8; 16],
     pub(crate) digest: Digest,
 }
 
@@ -28,10 +31,17 @@ pub(crate) struct Blob<'a> {
 impl Content {
     /// Content for blobs of `size` bytes, at least 16.
     pub(crate) fn new(size: usize) -> Self {
-        let start = noise(size as u64, size.saturating_sub(16));
+        Self::repeated(size.saturating_sub(16), 1)
+    }
+
+    /// Content for blobs that repeat a block: larger than what one would like to keep in memory.
+    pub(crate) fn repeated(block: usize, times: usize) -> Self {
+        let start = noise(block as u64, block);
         let mut hashed = Digester::new(Algorithm::Sha256);
-        hashed.update(&start);
-        Self { start, hashed }
+        for _ in 0..times {
+            hashed.update(&start);
+        }
+        Self { start, times, hashed }
     }
 
     /// A blob that nobody has seen.
@@ -44,7 +54,7 @@ impl Content {
         end[8..].copy_from_slice(&number.to_le_bytes());
         let mut hashed = self.hashed.clone();
         hashed.update(&end);
-        Blob { start: &self.start, end, digest: hashed.finish() }
+        Blob { start: &self.start, times: self.times, end, digest: hashed.finish() }
     }
 }
 
@@ -52,7 +62,14 @@ impl Content {
 
 impl Blob<'_> {
     pub(crate) fn len(&self) -> usize {
-        self.start.len() + self.end.len()
+        self.start.len() * self.times + self.end.len()
+    }
+
+    /// The bytes, one part after the other.
+    pub(crate) fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![self.start; self.times];
+        parts.push(&self.end);
+        parts
     }
 }
 
@@ -104,7 +121,15 @@ mod tests {
         let (one, two) = (content.blob(), content.blob());
         assert_ne!(one.digest, two.digest);
         assert_eq!(one.len(), 1000);
-        assert!(one.digest.matches(&[one.start, &one.end].concat()));
+        assert!(one.digest.matches(&one.parts().concat()));
+    }
+
+    #[test]
+    fn a_block_can_be_repeated() {
+        let content = Content::repeated(100, 7);
+        let blob = content.blob();
+        assert_eq!((blob.len(), blob.parts().concat().len()), (716, 716));
+        assert!(blob.digest.matches(&blob.parts().concat()));
     }
 
     #[test]

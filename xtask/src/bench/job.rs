@@ -64,6 +64,11 @@ pub(crate) struct Pusher<'a> {
 // === impl Job ===
 
 impl Job {
+    /// Each of the requests in its turn, over all clients.
+    pub(crate) fn rotate(exchanges: Vec<Exchange>) -> Self {
+        Job::Rotate(AtomicUsize::new(0), exchanges)
+    }
+
     /// Does it once, and returns how many bytes of content went over the wire.
     pub(crate) async fn turn(&self, connection: &mut Connection, end: Instant) -> Outcome<u64> {
         let mut to = Pusher { connection, repository: "bench/pushed" };
@@ -81,7 +86,7 @@ impl Job {
             }
             Job::Push(content, how) => {
                 let blob = content.blob();
-                to.blob(blob.digest, &[blob.start, &blob.end], *how).await?;
+                to.blob(blob.digest, &blob.parts(), *how).await?;
                 Ok(blob.len() as u64)
             }
             Job::PushImage(content) => to.image(content).await,
@@ -164,13 +169,19 @@ impl Pusher<'_> {
         self.send("PUT", &path, &kind, &[bytes], 201).await.map(drop)
     }
 
+    /// Pushes a blob that nobody has seen and a manifest of it, under a tag of its own.
     async fn image(&mut self, content: &Content) -> Outcome<u64> {
+        let tag = format!("t{}", &content.blob().digest.encoded()[..16]);
+        self.image_as(&tag, content).await
+    }
+
+    /// Pushes a blob that nobody has seen and a manifest of it.
+    pub(crate) async fn image_as(&mut self, tag: &str, content: &Content) -> Outcome<u64> {
         let blob = content.blob();
-        self.blob(blob.digest, &[blob.start, &blob.end], How::Patch).await?;
+        self.blob(blob.digest, &blob.parts(), How::Patch).await?;
         let descriptor = (blob.digest, blob.len());
         let manifest = content::manifest(descriptor, &[descriptor]).to_string();
-        let tag = format!("t{}", &blob.digest.encoded()[..16]);
-        self.manifest(&tag, manifest.as_bytes()).await?;
+        self.manifest(tag, manifest.as_bytes()).await?;
         Ok((blob.len() + manifest.len()) as u64)
     }
 

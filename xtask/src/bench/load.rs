@@ -1,18 +1,18 @@
 //! Clients that take turns at once for a while, and what came of it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::job::{Job, explain};
+use super::processes;
+use super::wire::Target;
 use crate::Outcome;
-
-/// How long the last turns may take after the time is over.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// A client that has failed this often stops.
 const FAILURES: u64 = 20;
@@ -22,6 +22,8 @@ const FAILURES: u64 = 20;
 pub(crate) struct Load {
     pub(crate) clients: usize,
     pub(crate) duration: Duration,
+    /// How long the last turns may take after the time is over.
+    pub(crate) grace: Duration,
 }
 
 /// What came of a load.
@@ -36,44 +38,74 @@ pub(crate) struct Tally {
     pub(crate) latencies: Vec<f32>,
     /// From the first request to the last answer.
     pub(crate) seconds: f64,
+    /// CPU-seconds of the threads of the clients.
+    pub(crate) generator: f64,
 }
 
 /// Lets the clients take turns; a turn that has begun when the time is over still counts.
-pub(crate) async fn run(address: SocketAddr, job: &Arc<Job>, load: Load) -> Outcome<Tally> {
+///
+/// The clients share a thread for every second core: the others are left to the server.
+pub(crate) fn run(target: &Target, job: &Arc<Job>, load: Load) -> Outcome<Tally> {
+    let cores = thread::available_parallelism()?.get();
+    let threads = (cores / 2).clamp(1, load.clients.max(1));
     let start = Instant::now();
-    let end = start + load.duration;
-    let mut clients = JoinSet::new();
-    for _ in 0..load.clients {
-        clients.spawn(client(address, Arc::clone(job), end));
-    }
-    let mut tally = Tally::default();
-    let all = async {
-        while let Some(part) = clients.join_next().await {
-            tally.add(part?);
-        }
-        Ok::<_, tokio::task::JoinError>(())
+    let share = |number: usize| Load {
+        clients: load.clients / threads + usize::from(number < load.clients % threads),
+        ..load
     };
-    // Clients that still wait then are ended with the set, and are failures.
-    let finished = timeout(load.duration + GRACE, all).await;
-    if finished.is_err() {
-        tally.fail(clients.len() as u64, "no answer in time".to_owned());
-    } else {
-        finished??;
+    let parts: Vec<Outcome<Tally>> = thread::scope(|scope| {
+        let spawn = |number| scope.spawn(move || clients(target, job, share(number), start));
+        let threads: Vec<_> = (0..threads).map(spawn).collect();
+        let broken = |_| Err("a thread of the load generator has panicked".into());
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(broken)).collect()
+    });
+    let mut tally = Tally::default();
+    for part in parts {
+        tally.add(part?);
     }
     tally.seconds = start.elapsed().as_secs_f64();
     tally.latencies.sort_by(f32::total_cmp);
     Ok(tally)
 }
 
-async fn client(address: SocketAddr, job: Arc<Job>, end: Instant) -> Tally {
-    let mut connection = Connection::new(address, job.buffer());
+/// The clients of one thread.
+fn clients(target: &Target, job: &Arc<Job>, load: Load, start: Instant) -> Outcome<Tally> {
+    let before = processes::thread_cpu_seconds();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut tally = Tally::default();
+    runtime.block_on(async {
+        let mut clients = JoinSet::new();
+        for _ in 0..load.clients {
+            clients.spawn(client(target.clone(), Arc::clone(job), start + load.duration));
+        }
+        let all = async {
+            while let Some(part) = clients.join_next().await {
+                tally.add(part?);
+            }
+            Ok::<_, tokio::task::JoinError>(())
+        };
+        // Clients that still wait then are ended with the set, and are failures.
+        match timeout(load.duration + load.grace, all).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                tally.fail(clients.len() as u64, "no answer in time".to_owned());
+                Ok(())
+            }
+        }
+    })?;
+    tally.generator = processes::thread_cpu_seconds() - before;
+    Ok(tally)
+}
+
+async fn client(target: Target, job: Arc<Job>, end: Instant) -> Tally {
+    let mut connection = Connection::new(target, job.buffer());
     let mut tally = Tally::default();
     loop {
         let start = Instant::now();
         if start >= end || tally.failures >= FAILURES {
             return tally;
         }
-        match job.turn(&mut connection, end).await {
+        match job.turn(&mut connection, end.into()).await {
             Ok(bytes) => {
                 tally.turns += 1;
                 tally.bytes += bytes;
@@ -106,9 +138,18 @@ impl Tally {
         self.turns += part.turns;
         self.bytes += part.bytes;
         self.latencies.extend(part.latencies);
+        self.generator += part.generator;
         if let Some(why) = part.why {
             self.fail(part.failures, why);
         }
+    }
+
+    /// One turn that was timed elsewhere.
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.turns += 1;
+        self.seconds += took.as_secs_f64();
+        self.latencies.push(took.as_secs_f32());
+        self.latencies.sort_by(f32::total_cmp);
     }
 
     fn fail(&mut self, count: u64, why: String) {

@@ -1,35 +1,47 @@
-//! The machine that figures were measured on.
+//! The machine that figures were measured on, and what it does without any server.
 
 use std::fs::read_to_string;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use wharf_digest::Digest;
 
 use super::content::noise;
+use super::idle::Bound;
+use super::processes::thread_cpu_seconds;
 use crate::{Outcome, process};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How much is hashed to see how long that takes.
+const HASHED: usize = 256 * 1024 * 1024;
 
 /// What a reader has to know to judge figures.
 #[derive(Serialize)]
 pub(crate) struct Machine {
-    pub(crate) cpu: String,
-    pub(crate) cores: usize,
-    pub(crate) memory_mb: u64,
-    pub(crate) kernel: String,
-    pub(crate) date: String,
+    cpu: String,
+    cores: usize,
+    memory_mb: u64,
+    kernel: String,
+    disk: String,
+    date: String,
     /// The load averages before the run: others may have been at work.
-    pub(crate) load: String,
-    /// Seconds that SHA-256 of a GB takes: what no push can do without.
+    load: String,
+    /// CPU-seconds that SHA-256 of a GB takes: what no push can do without.
     pub(crate) hash: f64,
+    /// What the load generator can do at most.
+    generator: Bound,
 }
 
 // === impl Machine ===
 
 impl Machine {
-    pub(crate) fn look() -> Outcome<Self> {
-        let date =
-            process::output(Command::new("date").args(["-u", "+%F"]), Duration::from_secs(5))?;
+    /// Looks at the machine, and at the disk that a folder is on.
+    pub(crate) fn look(folder: &Path) -> Outcome<Self> {
+        let date = process::output(Command::new("date").args(["-u", "+%F"]), LIMIT)?;
         let load = read_to_string("/proc/loadavg").unwrap_or_default();
         let memory = field("/proc/meminfo", "MemTotal");
         let kilobytes: u64 = memory.trim_end_matches(" kB").parse().unwrap_or(0);
@@ -38,18 +50,66 @@ impl Machine {
             cores: std::thread::available_parallelism()?.get(),
             memory_mb: kilobytes / 1024,
             kernel: format!("Linux {}", read_to_string("/proc/sys/kernel/osrelease")?.trim()),
+            disk: disk(folder)?,
             date: date.trim().to_owned(),
             load: load.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
             hash: hash(),
+            generator: Bound::measure()?,
         })
+    }
+
+    /// What stands above the figures.
+    pub(crate) fn describe(&self) -> String {
+        let Self { cpu, cores, memory_mb, kernel, disk, date, load, hash, generator } = self;
+        format!(
+            "{date}; {cpu}, {cores} cores, {memory_mb} MB, {kernel}, {disk}. Load averages before the \
+             run: {load}. SHA-256 alone takes {hash:.3} CPU-seconds for a GB. {}",
+            generator.describe()
+        )
+    }
+
+    #[cfg(test)]
+    pub(crate) fn unknown() -> Self {
+        let unknown = || "unknown".to_owned();
+        let (cpu, kernel, disk, date, load) =
+            (unknown(), unknown(), unknown(), unknown(), unknown());
+        let generator = Bound::default();
+        Self { cpu, cores: 1, memory_mb: 1, kernel, disk, date, load, hash: 0.5, generator }
     }
 }
 
+/// The bytes that are free where a folder is.
+pub(crate) fn room(folder: &Path) -> Outcome<u64> {
+    let table = process::output(Command::new("df").arg("-Pk").arg(folder), LIMIT)?;
+    let line = table.lines().nth(1).unwrap_or_default();
+    let free = line.split_whitespace().nth(3).and_then(|free| free.parse::<u64>().ok());
+    Ok(free.ok_or("df says nothing that can be read")? * 1024)
+}
+
+/// The file system and the kind of disk below it.
+fn disk(folder: &Path) -> Outcome<String> {
+    let device = std::fs::metadata(folder)?.dev();
+    let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xf_ff00));
+    let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let number = format!("{major}:{minor}");
+    let mount = mounts.lines().find(|line| line.split_whitespace().nth(2) == Some(&*number));
+    let system = mount.and_then(|line| line.split_once(" - ")?.1.split_whitespace().next());
+    let queue = ["queue", "../queue"].into_iter().find_map(|queue| {
+        read_to_string(format!("/sys/dev/block/{number}/{queue}/rotational")).ok()
+    });
+    let kind = match queue.as_deref().map(str::trim) {
+        Some("0") => "a disk without rotation",
+        Some("1") => "a rotating or virtual disk",
+        _ => "an unknown disk",
+    };
+    Ok(format!("{} on {kind}", system.unwrap_or("an unknown file system")))
+}
+
 fn hash() -> f64 {
-    let bytes = noise(0, 64 * 1024 * 1024);
-    let start = Instant::now();
+    let bytes = noise(0, HASHED);
+    let start = thread_cpu_seconds();
     std::hint::black_box(Digest::sha256(&bytes));
-    start.elapsed().as_secs_f64() / bytes.len() as f64 * 1e9
+    (thread_cpu_seconds() - start) / bytes.len() as f64 * 1e9
 }
 
 /// The value behind the first `key: value` of a file.
@@ -65,8 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_described() {
-        let machine = Machine::look().unwrap();
-        assert!(machine.memory_mb > 0 && machine.date.len() == 10);
+    fn a_disk_has_a_kind_and_room() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(disk(folder.path()).unwrap().contains(" on "));
+        assert!(room(folder.path()).unwrap() > 0);
+    }
+
+    #[test]
+    fn the_machine_is_described_in_a_few_sentences() {
+        let words = Machine::unknown().describe();
+        assert!(words.starts_with("unknown; unknown, 1 cores, 1 MB, unknown"), "{words}");
+        assert!(words.contains("SHA-256 alone takes 0.500 CPU-seconds for a GB."), "{words}");
     }
 }

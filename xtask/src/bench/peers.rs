@@ -1,13 +1,21 @@
 //! The servers that are compared: found on this machine or named by address, and started.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::configs;
+use super::configs::{self, Setting};
+use super::data::Family;
+use super::tls::Tls;
+use super::wire::Target;
+use super::works::Need;
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+use serde::Serialize;
+
 use crate::process::{self, Background};
 use crate::workspace::{self, Workspace};
 use crate::{Outcome, ci, server};
@@ -15,13 +23,24 @@ use crate::{Outcome, ci, server};
 const START_LIMIT: Duration = Duration::from_secs(30);
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// How much of the last line of a log is repeated.
+const LAST_WORDS: usize = 200;
+
 const END_GRACE: Duration = Duration::from_secs(3);
 
 /// A server that takes part.
 pub(crate) struct Peer {
     pub(crate) name: String,
-    pub(crate) version: String,
+    version: String,
     kind: Kind,
+}
+
+/// Which server it is, for the report.
+#[derive(Serialize)]
+pub(crate) struct Version {
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
 /// How a server is started and what it can do.
@@ -47,30 +66,21 @@ struct Program {
     version: &'static str,
 }
 
-/// What a work asks of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Need {
-    /// Blobs, as files.
-    Files,
-    /// Manifests and pushes.
-    Registry,
-    /// To be started on a store in the common layout.
-    Layout,
-    /// The referrers API, on such a store.
-    Referrers,
-}
+/// Servers that are not here, and why.
+pub(crate) type Absent = Vec<(String, String)>;
 
 /// A server that runs; one that we started ends with the value.
 pub(crate) struct Instance {
-    pub(crate) address: SocketAddr,
+    pub(crate) target: Target,
     pub(crate) pid: Option<u32>,
     /// From the start of the program to its first answer.
     pub(crate) started: Duration,
-    _process: Option<Background>,
+    /// The program, if it is ours to end, and its log.
+    process: Option<(Background, PathBuf)>,
 }
 
-/// Ours, the peers that are there, and the names of those that are not.
-pub(crate) fn all(wharf: Option<&Path>, named: &[String]) -> Outcome<(Vec<Peer>, Vec<String>)> {
+/// Ours, the peers that are there, and the names of those that are not, with the reason.
+pub(crate) fn all(wharf: Option<&Path>, named: &[String]) -> Outcome<(Vec<Peer>, Absent)> {
     let workspace = Workspace::load()?;
     let programs = [
         Program::new("wharf", Some(ours(wharf, &workspace)?), Kind::Wharf, "version"),
@@ -83,7 +93,7 @@ pub(crate) fn all(wharf: Option<&Path>, named: &[String]) -> Outcome<(Vec<Peer>,
     for program in programs {
         match program.peer()? {
             Some(peer) => peers.push(peer),
-            None => absent.push(program.name.to_owned()),
+            None => absent.push((program.name.to_owned(), "not installed".to_owned())),
         }
     }
     for text in named {
@@ -129,9 +139,7 @@ impl Program {
     fn peer(&self) -> Outcome<Option<Peer>> {
         let Some(path) = &self.path else { return Ok(None) };
         let words = process::output_whatever(Command::new(path).arg(self.version), VERSION_LIMIT)?;
-        let line = words.lines().next().unwrap_or_default();
-        // The path tells how it was installed, and nothing that a reader could use.
-        let version = line.replace(&*path.to_string_lossy(), "").trim().to_owned();
+        let version = told(&words, path);
         Ok(Some(Peer { name: self.name.to_owned(), version, kind: (self.kind)(path.clone()) }))
     }
 }
@@ -140,7 +148,7 @@ impl Program {
 
 impl Peer {
     /// Reads `NAME=URL` or `NAME=URL,PID`.
-    fn parse(text: &str) -> Outcome<Self> {
+    pub(crate) fn parse(text: &str) -> Outcome<Self> {
         let (name, rest) = text.split_once('=').ok_or_else(|| format!("{text}: give NAME=URL"))?;
         let (url, pid) = match rest.split_once(',') {
             Some((url, pid)) => (url, Some(pid.parse()?)),
@@ -154,52 +162,74 @@ impl Peer {
         matches!(self.kind, Kind::Wharf(_))
     }
 
-    /// Whether it takes part in works with this need.
-    pub(crate) fn can(&self, need: Need) -> bool {
-        let most = match self.kind {
-            Kind::Wharf(_) => Need::Referrers,
-            Kind::Distribution(_) => Need::Layout,
-            Kind::Zot(_) | Kind::Running { .. } => Need::Registry,
-            Kind::Nginx(_) => Need::Files,
-        };
-        need <= most
+    pub(crate) fn version(&self) -> Version {
+        Version { name: self.name.clone(), version: self.version.clone() }
     }
 
-    /// Whether its content has to be pushed to it, because it cannot read the common layout.
-    pub(crate) fn wants_push(&self) -> bool {
-        matches!(self.kind, Kind::Zot(_) | Kind::Running { .. })
+    /// Why it takes no part in works with this need, if it does not.
+    pub(crate) fn unable(&self, need: Need, tls: bool) -> Option<&'static str> {
+        match (&self.kind, need) {
+            (Kind::Wharf(_), _) | (Kind::Nginx(_), Need::Files) => None,
+            (Kind::Nginx(_), _) => Some("serves files only"),
+            (Kind::Distribution(_), Need::Referrers) => Some("has no list of referrers"),
+            (Kind::Distribution(_), _) => None,
+            (Kind::Zot(_), Need::Shared) => Some("has a layout of its own"),
+            (Kind::Zot(_), _) => None,
+            (Kind::Running { .. }, _) if tls => Some("is given by address, without TLS"),
+            (Kind::Running { .. }, Need::Files | Need::Registry) => None,
+            (Kind::Running { .. }, _) => Some("is given by address, and has only what is pushed"),
+        }
+    }
+
+    /// The layout it reads; nothing if its content has to be pushed to it.
+    pub(crate) fn family(&self) -> Option<Family> {
+        match self.kind {
+            Kind::Wharf(_) | Kind::Distribution(_) | Kind::Nginx(_) => Some(Family::Common),
+            Kind::Zot(_) => Some(Family::Oci),
+            Kind::Running { .. } => None,
+        }
+    }
+
+    /// Whether it can write to a store of the common layout beside another server, and is not ours.
+    pub(crate) fn is_distribution(&self) -> bool {
+        matches!(self.kind, Kind::Distribution(_)) && self.name == "distribution"
     }
 
     /// Starts it on a store; its own files go to `folder`.
-    pub(crate) fn start(&self, store: &Path, folder: &Path) -> Outcome<Instance> {
+    pub(crate) fn start(
+        &self,
+        store: &Path,
+        folder: &Path,
+        tls: Option<&Tls>,
+    ) -> Outcome<Instance> {
         let start = Instant::now();
         if let Kind::Running { address, pid } = self.kind {
-            answered(&self.name, address, start)?;
-            return Ok(Instance { address, pid, started: start.elapsed(), _process: None });
+            let target = Target::plain(address);
+            answered(&target, || Ok(()))?;
+            return Ok(Instance { target, pid, started: start.elapsed(), process: None });
         }
         fs::create_dir_all(folder)?;
         fs::create_dir_all(store)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = self.command(address, store, folder)?;
+        let mut command = self.command(&Setting { address, store, folder, tls })?;
         let log = File::create(folder.join("log"))?;
+        let target = Target { address, tls: tls.map(|tls| tls.client.clone()) };
         let start = Instant::now();
-        let process = Background::start(&mut command, log, END_GRACE)?;
-        answered(&self.name, address, start).map_err(|error| {
-            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-            format!("{error}\n{}", process::tail(&log))
-        })?;
-        let started = start.elapsed();
-        Ok(Instance { address, pid: Some(process.id()), started, _process: Some(process) })
+        let mut process = Background::start(&mut command, log, END_GRACE)?;
+        let heard = answered(&target, || process.check());
+        heard.map_err(|error| with_last_words(&error, &folder.join("log")))?;
+        let (started, pid) = (start.elapsed(), Some(process.id()));
+        Ok(Instance { target, pid, started, process: Some((process, folder.join("log"))) })
     }
 
-    fn command(&self, address: SocketAddr, store: &Path, folder: &Path) -> Outcome<Command> {
-        let config = folder.join("config");
+    fn command(&self, setting: &Setting<'_>) -> Outcome<Command> {
+        let config = setting.folder.join("config");
         let (program, text, before): (_, _, &[&str]) = match &self.kind {
             Kind::Wharf(path) | Kind::Distribution(path) => {
-                (path, configs::yaml(address, store), &["serve"])
+                (path, configs::yaml(setting), &["serve"])
             }
-            Kind::Nginx(path) => (path, configs::nginx(address, store, folder), &["-c"]),
-            Kind::Zot(path) => (path, configs::zot(address, store), &["serve"]),
+            Kind::Nginx(path) => (path, configs::nginx(setting), &["-c"]),
+            Kind::Zot(path) => (path, configs::zot(setting), &["serve"]),
             Kind::Running { .. } => return Err("a server given by address is not started".into()),
         };
         fs::write(&config, text)?;
@@ -210,24 +240,102 @@ impl Peer {
     }
 }
 
-/// Asks for `/v2/` until it is answered.
-fn answered(name: &str, address: SocketAddr, start: Instant) -> Outcome {
+/// Asks for `/v2/` until it is answered, or until `alive` says that there is nobody to ask.
+fn answered(target: &Target, mut alive: impl FnMut() -> Outcome) -> Outcome {
+    let start = Instant::now();
+    let mut last = "nothing".to_owned();
     while start.elapsed() < START_LIMIT {
-        if first_answer(address).is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200")) {
-            return Ok(());
+        match ask(target, "/v2/") {
+            Ok(answer) => match ok("/v2/", &answer) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error.to_string(),
+            },
+            Err(error) => last = error.to_string(),
         }
+        alive()?;
         std::thread::sleep(Duration::from_micros(500));
     }
-    Err(format!("{name}: no answer within {} s", START_LIMIT.as_secs()).into())
+    Err(format!("no answer within {} s, at last {last}", START_LIMIT.as_secs()).into())
 }
 
-fn first_answer(address: SocketAddr) -> std::io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&address, START_LIMIT)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
-    let mut answer = vec![0; 12];
-    stream.read_exact(&mut answer)?;
-    Ok(answer)
+/// Asks for a path over a connection of its own, and takes the whole answer.
+pub(crate) fn ask(target: &Target, path: &str) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&target.address, START_LIMIT)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    stream.set_nodelay(true)?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        target.address
+    );
+    match &target.tls {
+        None => talk(&mut stream, &request),
+        Some(config) => {
+            let name = ServerName::IpAddress(target.address.ip().into());
+            let client = ClientConnection::new(config.clone(), name);
+            let mut client = client.map_err(std::io::Error::other)?;
+            talk(&mut rustls::Stream::new(&mut client, &mut stream), &request)
+        }
+    }
+}
+
+fn talk(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        // Not every server says goodbye in TLS before it closes.
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof || answer.is_empty() => Err(error),
+        _ => Ok(answer),
+    }
+}
+
+/// The version in what a program said of itself.
+fn told(words: &str, path: &Path) -> String {
+    let line = words.lines().next().unwrap_or_default();
+    // Zot says it as a line of its log.
+    if let Ok(log) = serde_json::from_str::<serde_json::Value>(line) {
+        let keys = ["commit", "binary-type"].into_iter().filter_map(|key| log[key].as_str());
+        return keys.collect::<Vec<_>>().join(" ").trim().to_owned();
+    }
+    // The path tells how it was installed, and nothing that a reader could use.
+    line.replace(&*path.to_string_lossy(), "").trim().to_owned()
+}
+
+/// Fails with what was answered, if that is not 200.
+pub(crate) fn ok(path: &str, answer: &[u8]) -> Outcome {
+    match answer.starts_with(b"HTTP/1.1 200") {
+        true => Ok(()),
+        false => {
+            let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            Err(format!("GET {path}: {}", String::from_utf8_lossy(line)).into())
+        }
+    }
+}
+
+/// An error of a server, and the last line that it wrote.
+fn with_last_words(error: &dyn std::fmt::Display, log: &Path) -> String {
+    let folder = log.parent().and_then(Path::parent).and_then(Path::parent);
+    let text = fs::read_to_string(log).unwrap_or_default();
+    format!("{error}: {}", last_words(&text, folder.unwrap_or(log)))
+}
+
+/// The last line of a log, without the folder of this run.
+fn last_words(log: &str, folder: &Path) -> String {
+    let line = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no word of it");
+    line.trim().replace(&*folder.to_string_lossy(), "...").chars().take(LAST_WORDS).collect()
+}
+
+// === impl Instance ===
+
+impl Instance {
+    /// Fails with its last words if it has ended by itself.
+    pub(crate) fn check(&mut self) -> Outcome {
+        match &mut self.process {
+            Some((process, log)) => {
+                process.check().map_err(|error| with_last_words(&error, log).into())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -238,7 +346,7 @@ mod tests {
     fn a_peer_is_read_from_a_name_a_url_and_a_process() {
         let peer = Peer::parse("angos=http://127.0.0.1:5001,17").unwrap();
         assert!(matches!(peer.kind, Kind::Running { pid: Some(17), .. }) && peer.name == "angos");
-        assert!(Peer::parse("x=127.0.0.1:5001").is_ok_and(|peer| peer.wants_push()));
+        assert!(Peer::parse("x=127.0.0.1:5001").is_ok_and(|peer| peer.family().is_none()));
         for text in ["x", "x=y", "x=127.0.0.1:1,y"] {
             assert!(Peer::parse(text).is_err(), "{text}");
         }
@@ -248,6 +356,20 @@ mod tests {
     fn a_server_of_files_takes_part_in_works_on_files_only() {
         let nginx =
             Peer { name: String::new(), version: String::new(), kind: Kind::Nginx("".into()) };
-        assert!(nginx.can(Need::Files) && !nginx.can(Need::Registry));
+        assert_eq!(nginx.unable(Need::Files, true), None);
+        assert_eq!(nginx.unable(Need::Registry, false), Some("serves files only"));
+    }
+
+    #[test]
+    fn a_version_is_a_line_or_a_line_of_a_log() {
+        let told = |words| told(words, Path::new("/opt/registry"));
+        assert_eq!(told("/opt/registry v3.1.1\nmore\n"), "v3.1.1");
+        assert_eq!(told("{\"commit\":\"v2.1\",\"binary-type\":\"minimal\"}"), "v2.1 minimal");
+    }
+
+    #[test]
+    fn last_words_name_no_folder_of_the_run() {
+        let words = last_words("first\nopen /run/x/config: no\n\n", Path::new("/run/x"));
+        assert_eq!(words, "open .../config: no");
     }
 }

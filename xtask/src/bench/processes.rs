@@ -30,10 +30,11 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     ticks as f64 / TICKS
 }
 
-/// The CPU-seconds that this process has used, without its children.
-pub(crate) fn own_cpu_seconds() -> f64 {
-    let stat = read(std::process::id(), "stat").and_then(|stat| parse(&stat));
-    stat.map_or(0, |stat| stat.own) as f64 / TICKS
+/// The CPU-seconds that this thread has used, as exactly as the scheduler knows them.
+pub(crate) fn thread_cpu_seconds() -> f64 {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = times.split_whitespace().next().and_then(|first| first.parse().ok());
+    nanoseconds.unwrap_or(0_u64) as f64 / 1e9
 }
 
 /// The memory of a process and its descendants.
@@ -98,6 +99,16 @@ mod tests {
         let line = "7 (a) b) S 3 7 7 0 -1 4194304 5 6 7 8 100 20 3 1 20 0 1 0 99";
         assert_eq!(parse(line), Some(Stat { parent: 3, own: 120, ended: 4 }));
         assert_eq!(parse("7 (a) S 3"), None);
+    }
+
+    #[test]
+    fn a_busy_thread_uses_time() {
+        let before = thread_cpu_seconds();
+        let start = std::time::Instant::now();
+        while start.elapsed().as_millis() < 5 {
+            std::hint::spin_loop();
+        }
+        assert!(thread_cpu_seconds() >= before);
     }
 
     #[test]

@@ -1,32 +1,49 @@
 //! The rounds: every server does every work that it can do, in alternating order.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::connection::Connection;
-use super::job::{How, Job, Pusher};
+use super::figures::Figures;
+use super::job::Job;
 use super::load::{self, Load, Tally};
-use super::peers::{Instance, Need, Peer};
-use super::report::{Row, Section, Spread};
-use super::store::{self, Store};
-use super::works::{self, Stage, Unit, Work};
-use super::{content, processes};
+use super::peers::{self, Instance, Peer};
+use super::report::{Row, Section};
+use super::stores::Stores;
+use super::tls::Tls;
+use super::works::{Need, Pace, Stage, Task, Unit, Work};
+use super::writer::Writer;
+use super::{machine, processes};
 use crate::Outcome;
 
-/// What is written to a server before the run may take at most this long.
-const SEED_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// How long the last turns may take after the time is over, and those of a work of one turn.
+const GRACE: Duration = Duration::from_secs(60);
+const GRACE_ONCE: Duration = Duration::from_secs(10 * 60);
+
+/// How long a server that was only started is left alone before its memory is looked at.
+const REST: Duration = Duration::from_millis(300);
+
+/// How often in a round a server is started, or its store written to, for one request.
+const REPEATS: usize = 3;
+
+/// A server that takes longer for a round of a list has shown how long it takes.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the disk has to have room for before a work of one turn.
+const ROOM: u64 = 12 << 30;
 
 /// What all rounds share.
 pub(crate) struct Bench<'a> {
-    pub(crate) length: Length,
+    length: Length,
     runtime: Runtime,
     folder: &'a Path,
-    small: Store,
-    large: Option<Store>,
+    stores: Stores,
+    tls: Tls,
+    /// What writes to stores behind the back of the server that is measured.
+    writer: Option<&'a Peer>,
 }
 
 /// How much is measured.
@@ -37,134 +54,208 @@ pub(crate) struct Length {
 }
 
 /// What one round of one server came to.
-struct Round {
-    tally: Tally,
-    cpu: f64,
-    /// Of the load generator.
-    generator: f64,
-    peak: u64,
-    settled: u64,
+pub(crate) struct Round {
+    pub(crate) tally: Tally,
+    pub(crate) cpu: f64,
+    pub(crate) peak: u64,
+    pub(crate) settled: u64,
+}
+
+/// What is known of a server at a work.
+#[derive(Default)]
+struct Record {
+    rounds: Vec<Round>,
+    failures: u64,
+    /// The first thing that went wrong.
+    why: Option<String>,
+    /// Nothing more is tried: it fails, or has taken far more time than it was given.
+    over: bool,
 }
 
 // === impl Bench ===
 
 impl<'a> Bench<'a> {
     /// Writes the stores that the works need.
-    pub(crate) fn prepare(folder: &'a Path, length: Length, works: &[&Work]) -> Outcome<Self> {
-        let large = works.iter().any(|work| work.stage == Stage::Large);
-        Ok(Self {
+    pub(crate) fn prepare(
+        folder: &'a Path,
+        length: Length,
+        works: &[&Work],
+        peers: &'a [Peer],
+    ) -> Outcome<Self> {
+        let writer = peers.iter().find(|peer| peer.is_distribution());
+        let bench = Self {
             length,
             runtime: Builder::new_current_thread().enable_all().build()?,
             folder,
-            small: Store::write(&folder.join("small"), 1000)?,
-            large: large.then(|| Store::write(&folder.join("large"), 10_000)).transpose()?,
-        })
+            stores: Stores::write(folder, works, peers)?,
+            tls: Tls::make(folder)?,
+            writer: writer.or_else(|| peers.iter().find(|peer| peer.is_ours())),
+        };
+        bench.seed(works, peers)?;
+        Ok(bench)
     }
 
-    /// Brings what cannot be written as files: referrers, and all content to servers with a layout of
-    /// their own.
-    pub(crate) fn seed(&self, peers: &[Peer]) -> Outcome {
-        for peer in peers.iter().filter(|peer| peer.wants_push() || peer.can(Need::Referrers)) {
-            let instance = peer.start(&self.root(peer, Stage::Small), &self.folder.join("run"))?;
-            let seeding = async {
-                let mut connection = Connection::new(instance.address, 0);
-                let connection = &mut connection;
-                let mut to = Pusher { connection, repository: store::APP };
-                match peer.wants_push() {
-                    true => self.push_image(&mut to).await,
-                    false => self.push_referrers(&mut to).await,
-                }
-            };
-            let bounded = async { tokio::time::timeout(SEED_LIMIT, seeding).await };
-            self.runtime.block_on(bounded)?.map_err(|error| format!("{}: {error}", peer.name))?;
+    /// Brings content to servers that have none, and lets the others read what they read only once.
+    fn seed(&self, works: &[&Work], peers: &[Peer]) -> Outcome {
+        for peer in peers.iter().filter(|peer| peer.family().is_none()) {
+            let instance = self.start(peer, Stage::Empty, false)?;
+            let pushed = self.runtime.block_on(self.stores.push(instance.target));
+            pushed.map_err(|error| format!("{}: {error}", peer.name))?;
         }
-        Ok(())
-    }
-
-    async fn push_image(&self, to: &mut Pusher<'_>) -> Outcome {
-        let Store { root, image, blobs, .. } = &self.small;
-        let read = |digest| std::fs::read(root.join(store::blob_file(digest)));
-        for (digest, _) in image.content.iter().chain([&blobs.small, &blobs.middle, &blobs.large]) {
-            to.blob(*digest, &[&read(digest)?], How::Put).await?;
-        }
-        to.manifest("latest", &read(&image.manifest.0)?).await
-    }
-
-    async fn push_referrers(&self, to: &mut Pusher<'_>) -> Outcome {
-        for count in [10, 1000] {
-            for number in 0..count {
-                let config = self.small.image.content[0];
-                let bytes = content::referrer(number, config, works::subject(count)).to_string();
-                let digest = wharf_digest::Digest::sha256(bytes.as_bytes());
-                to.manifest(&digest.to_string(), bytes.as_bytes()).await?;
+        let lists = |peer: &&Peer| peer.unable(Need::Referrers, false).is_none();
+        let jobs = works.iter().filter(|work| work.need == Need::Referrers);
+        let jobs: Vec<Arc<Job>> = jobs.filter_map(|work| self.job(work)).collect();
+        for peer in peers.iter().filter(lists).filter(|_| !jobs.is_empty()) {
+            // What goes wrong here goes wrong again when it is measured, and is reported there.
+            let Ok(instance) = self.start(peer, Stage::MAIN, false) else { continue };
+            for job in &jobs {
+                let load = Load { clients: 1, duration: REST, grace: GRACE_ONCE };
+                load::run(&instance.target, job, load)?;
             }
         }
         Ok(())
     }
 
-    /// Where a server finds what a work needs.
-    fn root(&self, peer: &Peer, stage: Stage) -> PathBuf {
-        match (stage, &self.large) {
-            (Stage::Empty, _) => self.folder.join("empty"),
-            _ if peer.wants_push() => self.folder.join(&peer.name),
-            (Stage::Large, Some(large)) => large.root.clone(),
-            _ => self.small.root.clone(),
+    fn job(&self, work: &Work) -> Option<Arc<Job>> {
+        match &work.task {
+            Task::Load(job) => Some(Arc::new(job(&self.stores.data))),
+            _ => None,
         }
     }
 
     /// Lets every server that can do a work do it.
-    pub(crate) fn measure(&self, work: &Work, peers: &[Peer]) -> Outcome<Section> {
-        let able: Vec<&Peer> = peers.iter().filter(|peer| peer.can(work.need)).collect();
-        let store = self.large.as_ref().filter(|_| work.stage == Stage::Large);
-        let job = work.job.map(|job| Arc::new(job(store.unwrap_or(&self.small))));
-        let mut rounds: Vec<Vec<Round>> = able.iter().map(|_| Vec::new()).collect();
-        for round in 0..self.length.rounds {
-            for turn in 0..able.len() {
-                let number = (turn + round) % able.len();
-                rounds[number].push(self.round(work, able[number], job.as_ref())?);
+    pub(crate) fn measure(&self, work: &Work, peers: &[Peer]) -> Section {
+        let mut section = Section::new(work);
+        let mut able = Vec::new();
+        for peer in peers {
+            match peer.unable(work.need, work.tls) {
+                Some(why) => section.unable.push((peer.name.clone(), why.to_owned())),
+                None => able.push(peer),
             }
         }
-        let mut section = Section::new(work);
-        let rows = able.iter().zip(&rounds);
-        section.rows.extend(rows.map(|(peer, rounds)| Row::new(peer, work.unit, rounds)));
-        Ok(section)
+        let job = self.job(work);
+        let mut records: Vec<Record> = able.iter().map(|_| Record::default()).collect();
+        let rounds = work.rounds(self.length.rounds);
+        for round in 0..rounds {
+            for turn in 0..able.len() {
+                let number = (turn + round) % able.len();
+                if !records[number].over {
+                    let begin = Instant::now();
+                    records[number].add(self.round(work, able[number], job.as_ref()));
+                    records[number].over |= work.pace == Pace::Short && begin.elapsed() > PATIENCE;
+                }
+            }
+        }
+        section.rows =
+            able.iter().zip(records).map(|(peer, record)| record.row(peer, work.unit)).collect();
+        section
     }
 
     fn round(&self, work: &Work, peer: &Peer, job: Option<&Arc<Job>>) -> Outcome<Round> {
-        let root = self.root(peer, work.stage);
-        let server = peer.start(&root, &self.folder.join("run"))?;
-        let idle = (0.0, processes::own_cpu_seconds());
-        let cpu = || (server.cpu(), processes::own_cpu_seconds());
-        let (before, tally) = match job {
-            None => (idle, Tally::start(server.started)),
-            Some(job) if work.stage == Stage::Empty => {
-                (cpu(), self.load(server.address, job, work.clients, self.length.duration)?)
+        self.clear()?;
+        if work.pace == Pace::Once {
+            self.check_room()?;
+        }
+        if let Task::First(path) = &work.task {
+            return self.first(work, peer, path);
+        }
+        let mut server = self.start(peer, work.stage, work.tls)?;
+        let (before, tally) = match (&work.task, job) {
+            (Task::Written(entry, path), _) => {
+                let writer = self.writer.ok_or("no other server can write to the store")?;
+                let root = self.root(peer, work.stage);
+                let writer = writer.start(&root, &self.folder.join("writer"), None)?;
+                let mut writer = Writer::new(&self.runtime, writer);
+                (server.cpu(), writer.time(&server.target, *entry, path, REPEATS)?)
             }
-            Some(job) => {
-                // What is read again and again is warm; the first times are not counted.
-                self.load(server.address, job, work.clients.min(64), self.length.duration / 10)?;
-                (cpu(), self.load(server.address, job, work.clients, self.length.duration)?)
+            (_, Some(job)) => {
+                if work.stage != Stage::Empty {
+                    // What is read again and again is warm; the first times are not counted.
+                    self.load(
+                        &server,
+                        job,
+                        work.clients.min(64),
+                        self.length.duration / 10,
+                        GRACE,
+                    )?;
+                }
+                let grace = if work.pace == Pace::Once { GRACE_ONCE } else { GRACE };
+                let duration = work.duration(self.length.duration);
+                (server.cpu(), self.load(&server, job, work.clients, duration, grace)?)
+            }
+            _ => {
+                let mut tally = Tally::default();
+                tally.record(server.started);
+                (0.0, tally)
             }
         };
-        let after = cpu();
-        let (cpu, generator) = (after.0 - before.0, after.1 - before.1);
-        std::thread::sleep(self.length.duration / 4);
+        let cpu = server.cpu() - before;
+        server.check()?;
+        sleep(if job.is_some() { self.length.duration / 5 } else { REST });
         let memory = server.pid.map(processes::memory).unwrap_or_default();
         drop(server);
-        if work.stage == Stage::Empty && root.exists() {
-            std::fs::remove_dir_all(&root)?;
+        self.clear()?;
+        Ok(Round { tally, cpu, peak: memory.peak, settled: memory.now })
+    }
+
+    /// The first request after each of some starts.
+    fn first(&self, work: &Work, peer: &Peer, path: &str) -> Outcome<Round> {
+        let mut round = Round { tally: Tally::default(), cpu: 0.0, peak: 0, settled: 0 };
+        for _ in 0..REPEATS {
+            let server = self.start(peer, work.stage, work.tls)?;
+            let before = server.cpu();
+            let start = Instant::now();
+            let answer = peers::ask(&server.target, path)?;
+            round.tally.record(start.elapsed());
+            peers::ok(path, &answer)?;
+            round.cpu += server.cpu() - before;
+            let memory = server.pid.map(processes::memory).unwrap_or_default();
+            (round.peak, round.settled) = (memory.peak.max(round.peak), memory.now);
         }
-        Ok(Round { tally, cpu, generator, peak: memory.peak, settled: memory.now })
+        Ok(round)
+    }
+
+    fn start(&self, peer: &Peer, stage: Stage, tls: bool) -> Outcome<Instance> {
+        let tls = tls.then_some(&self.tls);
+        peer.start(&self.root(peer, stage), &self.folder.join("run").join(&peer.name), tls)
+    }
+
+    /// Where a server finds what a work needs.
+    fn root(&self, peer: &Peer, stage: Stage) -> PathBuf {
+        match (stage, peer.family()) {
+            (Stage::Lists(size), Some(family)) => self.stores.root(family, size),
+            _ => self.folder.join("empty"),
+        }
+    }
+
+    /// Removes what was pushed to a new store.
+    fn clear(&self) -> Outcome {
+        let root = self.folder.join("empty");
+        match root.exists() {
+            true => Ok(std::fs::remove_dir_all(root)?),
+            false => Ok(()),
+        }
+    }
+
+    fn check_room(&self) -> Outcome {
+        let room = machine::room(self.folder)?;
+        match room >= ROOM {
+            true => Ok(()),
+            false => {
+                Err(format!("the disk has no room: {} MB of {}", room >> 20, ROOM >> 20).into())
+            }
+        }
     }
 
     fn load(
         &self,
-        address: SocketAddr,
+        server: &Instance,
         job: &Arc<Job>,
         clients: usize,
         duration: Duration,
+        grace: Duration,
     ) -> Outcome<Tally> {
-        self.runtime.block_on(load::run(address, job, Load { clients, duration }))
+        load::run(&server.target, job, Load { clients, duration, grace })
     }
 }
 
@@ -176,39 +267,103 @@ impl Instance {
     }
 }
 
-// === impl Tally ===
+// === impl Record ===
 
-impl Tally {
-    /// A start, counted as a turn.
-    fn start(took: Duration) -> Self {
-        let latencies = vec![took.as_secs_f32()];
-        Self { turns: 1, latencies, seconds: took.as_secs_f64(), ..Self::default() }
+impl Record {
+    /// A round in which something was answered wrongly does not count; without a server there are no
+    /// more rounds.
+    fn add(&mut self, round: Outcome<Round>) {
+        match round {
+            Ok(round) if round.tally.failures == 0 => self.rounds.push(round),
+            Ok(round) => {
+                self.failures += round.tally.failures;
+                let why = round.tally.why.unwrap_or_default();
+                let turns = round.tally.turns;
+                self.why.get_or_insert(format!(
+                    "{} of {} turns failed: {why}",
+                    round.tally.failures,
+                    turns + round.tally.failures
+                ));
+                // A server that does nothing right does not get better.
+                self.over |= turns == 0;
+            }
+            Err(error) => {
+                self.failures += 1;
+                self.why.get_or_insert(error.to_string());
+                self.over = true;
+            }
+        }
+    }
+
+    fn row(self, peer: &Peer, unit: Unit) -> Row {
+        let figures = (!self.rounds.is_empty()).then(|| Figures::of(unit, &self.rounds));
+        Row {
+            server: peer.name.clone(),
+            ours: peer.is_ours(),
+            figures,
+            failures: self.failures,
+            why: self.why,
+        }
     }
 }
 
-// === impl Row ===
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
 
-impl Row {
-    fn new(peer: &Peer, unit: Unit, rounds: &[Round]) -> Self {
-        let spread = |figure: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
-        let count = |tally: &Tally| match unit {
-            Unit::Bytes => tally.bytes as f64,
-            Unit::Turns => tally.turns as f64,
-        };
-        // CPU time is told for a GB or for a turn.
-        let share = if unit == Unit::Bytes { 1e9 } else { 1.0 };
-        Self {
-            server: peer.name.clone(),
-            ours: peer.is_ours(),
-            rate: spread(&|round| count(&round.tally) / round.tally.seconds),
-            p50: spread(&|round| round.tally.quantile(0.5)),
-            p99: spread(&|round| round.tally.quantile(0.99)),
-            cpu: spread(&|round| round.cpu / count(&round.tally).max(1.0) * share),
-            generator: spread(&|round| round.generator / round.tally.seconds),
-            peak: spread(&|round| round.peak as f64),
-            settled: spread(&|round| round.settled as f64),
-            failures: rounds.iter().map(|round| round.tally.failures).sum(),
-            why: rounds.iter().find_map(|round| round.tally.why.clone()),
+    use super::super::job::{Exchange, Length};
+    use super::super::wire::Target;
+    use super::*;
+
+    fn round(failures: u64, turns: u64) -> Outcome<Round> {
+        let why = (failures > 0).then(|| "GET /: 500".to_owned());
+        let tally = Tally { failures, turns, seconds: 1.0, why, ..Tally::default() };
+        Ok(Round { tally, cpu: 0.0, peak: 0, settled: 0 })
+    }
+
+    #[test]
+    fn a_round_with_a_wrong_answer_does_not_count() {
+        let mut record = Record::default();
+        for one in [round(0, 5), round(2, 3), round(0, 5)] {
+            record.add(one);
         }
+        assert_eq!((record.rounds.len(), record.failures, record.over), (2, 2, false));
+        assert_eq!(record.why.as_deref(), Some("2 of 5 turns failed: GET /: 500"));
+    }
+
+    #[test]
+    fn a_server_that_answers_wrongly_has_an_empty_row_with_its_answer() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // It ends with the first client that goes away.
+        let fake = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            while matches!(stream.read(&mut request), Ok(count) if count > 0) {
+                stream.write_all(b"HTTP/1.1 500 Oh No\r\nContent-Length: 2\r\n\r\nno").ok();
+            }
+        });
+        let job = Arc::new(Job::Fetch(vec![Exchange::get("/v2/x", Length::Exactly(2))]));
+        let load = Load { clients: 1, duration: REST, grace: GRACE };
+        let tally = load::run(&Target::plain(address), &job, load).unwrap();
+        fake.join().unwrap();
+        let mut record = Record::default();
+        record.add(Ok(Round { tally, cpu: 0.0, peak: 0, settled: 0 }));
+        assert!(record.over);
+        let peer = Peer::parse(&format!("fake={address}")).unwrap();
+        let row = record.row(&peer, Unit::Turns);
+        assert!(row.figures.is_none() && row.failures > 0 && row.server == "fake");
+        let why = row.why.unwrap();
+        assert!(why.contains("turns failed: ") && why.contains("500"), "{why}");
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_not_tried_again() {
+        let mut record = Record::default();
+        record.add(Err("ended by itself".into()));
+        assert!(record.over && record.rounds.is_empty());
+        let mut record = Record::default();
+        record.add(round(20, 0));
+        assert!(record.over);
     }
 }
