@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     /// Bytes of the body that were received; after a HEAD, what was promised.
     pub(crate) length: u64,
     pub(crate) location: Option<String>,
+    /// Where the next page of a list is.
+    pub(crate) next: Option<String>,
 }
 
 /// The head of an answer.
@@ -35,6 +37,7 @@ pub(crate) struct Head {
     chunked: bool,
     close: bool,
     location: Option<String>,
+    next: Option<String>,
 }
 
 // === impl Connection ===
@@ -64,7 +67,7 @@ impl Connection {
         if head.close {
             self.close();
         }
-        Ok(Answer { status: head.status, length, location: head.location })
+        Ok(Answer { status: head.status, length, location: head.location, next: head.next })
     }
 
     /// Sends a request and takes the head of the answer.
@@ -196,11 +199,23 @@ fn parse(bytes: &[u8]) -> Option<Head> {
             14 if is(name, "content-length") => head.length = Some(value.parse().ok()?),
             17 if is(name, "transfer-encoding") => head.chunked = is(value, "chunked"),
             10 if is(name, "connection") => head.close = is(value, "close"),
+            4 if is(name, "link") => head.next = next(value),
             8 if is(name, "location") => head.location = Some(value.to_owned()),
             _ => {}
         }
     }
     Some(head)
+}
+
+/// The path in `<URL>; rel="next"`.
+fn next(value: &str) -> Option<String> {
+    let (url, rest) = value.strip_prefix('<')?.split_once('>')?;
+    rest.contains("next").then(|| path(url).to_owned())
+}
+
+/// What comes after the host of a URL of a registry.
+pub(crate) fn path(url: &str) -> &str {
+    &url[url.find("/v2/").unwrap_or(0)..]
 }
 
 fn is(text: &str, word: &str) -> bool {
@@ -251,6 +266,15 @@ mod tests {
         check(b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", get, 204, 0);
         check(b"HTTP/1.1 200 OK\r\n\r\nuntil the end", get, 200, 13);
         check(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", b"HEAD / ", 404, 9);
+    }
+
+    #[test]
+    fn the_next_page_is_found() {
+        let wire = b"HTTP/1.1 200 OK\r\nLink: <http://x/v2/y?n=1>; rel=\"next\"\r\n\
+                     Content-Length: 0\r\n\r\n";
+        let page = answer(wire, 99, b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        assert_eq!(page.next.as_deref(), Some("/v2/y?n=1"));
+        assert_eq!(next("</v2/z>; rel=first"), None);
     }
 
     #[test]

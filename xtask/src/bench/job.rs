@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use wharf_digest::Digest;
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Connection, path as path_of};
 use super::content::{self, Content};
 use crate::Outcome;
 
@@ -22,6 +22,8 @@ pub(crate) enum Job {
     Fetch(Vec<Exchange>),
     /// One of the requests, each in its turn.
     Rotate(AtomicUsize, Vec<Exchange>),
+    /// A list of at least so many bytes, page by page to its end.
+    Walk(String, u64),
     /// A blob of one's own.
     Push(Content, How),
     /// A blob of one's own, and a manifest with it.
@@ -84,6 +86,7 @@ impl Job {
                 let number = next.fetch_add(1, Ordering::Relaxed) % exchanges.len();
                 exchanges[number].run(to.connection).await
             }
+            Job::Walk(path, least) => walk(to.connection, path, *least).await,
             Job::Push(content, how) => {
                 let blob = content.blob();
                 to.blob(blob.digest, &blob.parts(), *how).await?;
@@ -207,9 +210,7 @@ impl Pusher<'_> {
         if answer.status != status {
             return Err(format!("{method} {path}: {}", answer.status).into());
         }
-        let location = answer.location.unwrap_or_default();
-        let from = location.find("/v2/").unwrap_or(0);
-        Ok(location[from..].to_owned())
+        Ok(answer.location.map(|location| path_of(&location).to_owned()).unwrap_or_default())
     }
 }
 
@@ -221,6 +222,22 @@ fn request(method: &str, path: &str, fields: &str) -> Vec<u8> {
     let head =
         format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n{fields}\r\n");
     head.into_bytes()
+}
+
+async fn walk(connection: &mut Connection, start: &str, least: u64) -> Outcome<u64> {
+    let (mut bytes, mut page) = (0, Some(start.to_owned()));
+    while let Some(path) = page {
+        let answer = connection.exchange(&request("GET", &path, ""), &[]).await?;
+        if answer.status != 200 {
+            return Err(format!("GET {path}: {}", answer.status).into());
+        }
+        bytes += answer.length;
+        page = answer.next;
+    }
+    match bytes >= least {
+        true => Ok(bytes),
+        false => Err(format!("GET {start}: {bytes} bytes on all its pages").into()),
+    }
 }
 
 /// Turns an error of the wire into one that says which turn failed.

@@ -232,12 +232,11 @@ fn fresh() -> Vec<Work> {
 
 fn referrers() -> Vec<Work> {
     let row = |count: usize| {
-        let (name, title) = (format!("referrers-{}", short(count)), format!("{count} referrers"));
+        let (name, title) =
+            (format!("referrers-{}", short(count)), format!("{count} referrers, all pages"));
         let path = format!("/v2/{}/referrers/{}", data::referrers(count), data::subject(count).0);
         let work = Work::new(Group::Referrers, &name, &title).clients(4).short();
-        work.need(Need::Referrers).load(move |_| {
-            Job::Fetch(vec![Exchange::get(&path, Length::AtLeast(count as u64 * 200))])
-        })
+        work.need(Need::Referrers).load(move |_| Job::Walk(path.clone(), count as u64 * 200))
     };
     REFERRERS.map(row).into()
 }
