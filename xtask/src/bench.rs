@@ -81,29 +81,30 @@ pub(crate) fn run(args: &Args) -> Outcome {
     abort::clean_up_on_signal(folder.path())?;
     let works: Vec<&Work> = WORKS.iter().filter(|work| args.wants(work)).collect();
     let length = args.length()?;
-    let mut report = Report {
-        machine: machine::Machine::look(folder.path())?,
-        rounds: length.rounds,
-        seconds: length.duration.as_secs_f64(),
-        servers: peers.iter().map(Peer::version).collect(),
-        absent,
-        works: Vec::new(),
-    };
+    let machine = machine::Machine::look(folder.path())?;
+    let mut report = Report::new(machine, length.rounds, length.duration.as_secs_f64());
+    report.servers = peers.iter().map(Peer::version).collect();
+    report.absent = absent;
+    if args.write_docs {
+        // If it cannot be written, better now than after the run.
+        page::files(&report)?;
+    }
     println!("{}", report.preface());
     let bench = Bench::prepare(folder.path(), length, &works, &peers)?;
     let json = target.join("report.json");
     for work in works {
         let section = bench.measure(work, &peers);
         println!("\n{} ({})\n{}", section.title, section.name, section.table(report.machine.hash));
-        report.works.push(section);
+        report.add(section);
         // A run that is broken off leaves what it has found.
         std::fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     }
-    println!("\n{}\nwritten: {}", targets::table(&report), json.display());
-    match args.write_docs {
-        true => files::settle(&page::files(&report)?, false, "bench"),
-        false => Ok(()),
+    println!("\n{}\nwritten: {}", targets::table(&report.targets), json.display());
+    if args.write_docs {
+        files::settle(&page::files(&report)?, false, "bench")?;
     }
+    println!("removing the stores");
+    Ok(folder.close()?)
 }
 
 /// A generator that is slower than the servers would measure itself.

@@ -10,6 +10,9 @@ use crate::{Outcome, process};
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
+/// How often it is tried to remove everything.
+const TRIES: usize = 10;
+
 /// Waits for a signal, besides what else is done.
 pub(crate) fn clean_up_on_signal(folder: &Path) -> Outcome {
     let folder: PathBuf = folder.to_owned();
@@ -27,8 +30,11 @@ pub(crate) fn clean_up_on_signal(folder: &Path) -> Outcome {
         });
         eprintln!("broken off: ending the servers");
         process::end_all();
-        // Nobody is left to tell.
-        std::fs::remove_dir_all(&folder).ok();
+        // What is being written or removed at the same time can make it fail; nobody is left to tell.
+        let mut tries = 0..TRIES;
+        while tries.next().is_some() && folder.exists() {
+            std::fs::remove_dir_all(&folder).ok();
+        }
         std::process::exit(INTERRUPTED);
     });
     Ok(())

@@ -55,7 +55,7 @@ impl Layout for Oci {
 
     fn repository(&mut self, name: &str) -> Outcome {
         let folder = self.root.join(name);
-        ["", "blobs", "blobs/sha256"].iter().try_for_each(|inner| make(&folder.join(inner)))?;
+        ["", "blobs"].iter().try_for_each(|inner| make(&folder.join(inner)))?;
         self.marks.put(&folder.join("oci-layout"), MARK)?;
         self.empty.put(&folder.join("index.json"), INDEX)
     }

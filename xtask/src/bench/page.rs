@@ -64,7 +64,8 @@ fn groups(report: &Report) -> impl Iterator<Item = (Group, Vec<&Section>)> {
 }
 
 fn figures(report: &Report) -> String {
-    let mut text = format!("\n{}\n## Targets\n\n{}", report.preface(), targets::table(report));
+    let mut text =
+        format!("\n{}\n## Targets\n\n{}", report.preface(), targets::table(&report.targets));
     for (group, sections) in groups(report) {
         text += &format!("\n## {}\n\n", group.title());
         for (figure, name) in charts(group) {
@@ -105,10 +106,8 @@ mod tests {
     #[test]
     fn the_page_has_a_table_for_every_work_and_a_chart_for_every_group() {
         let rows = vec![("wharf", Some(figures(1e6, 0.1, 1.0, 5.0))), ("other", None)];
-        let works = vec![section("push-x", Unit::Bytes, rows)];
-        let machine = Machine::unknown();
-        let report =
-            Report { machine, rounds: 1, seconds: 1.0, servers: vec![], absent: vec![], works };
+        let mut report = Report::new(Machine::unknown(), 1, 1.0);
+        report.add(section("push-x", Unit::Bytes, rows));
         let text = super::figures(&report);
         assert!(text.contains("## Targets") && text.contains("(`push-x`)"), "{text}");
         let files = files(&report).unwrap();

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::figures::{Figure, Figures};
 use super::machine::Machine;
 use super::peers::Version;
-use super::table;
 use super::works::{Group, Unit, Work};
+use super::{table, targets};
 
 /// Everything that one run found.
 #[derive(Serialize)]
@@ -18,6 +18,7 @@ pub(crate) struct Report {
     /// Servers that are not here, and why.
     pub(crate) absent: Vec<(String, String)>,
     pub(crate) works: Vec<Section>,
+    pub(crate) targets: Vec<targets::Row>,
 }
 
 /// One work, and a row for each server.
@@ -141,6 +142,18 @@ fn hashing(hash: f64, ours: Option<&Figures>) -> Vec<String> {
 // === impl Report ===
 
 impl Report {
+    /// A report of a run that has just begun.
+    pub(crate) fn new(machine: Machine, rounds: usize, seconds: f64) -> Self {
+        let (servers, absent, works, targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { machine, rounds, seconds, servers, absent, works, targets }
+    }
+
+    /// Takes in what was measured, and judges the targets anew.
+    pub(crate) fn add(&mut self, section: Section) {
+        self.works.push(section);
+        self.targets = targets::judge(self);
+    }
+
     pub(crate) fn section(&self, work: &str) -> Option<&Section> {
         self.works.iter().find(|section| section.name == work)
     }

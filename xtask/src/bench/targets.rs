@@ -1,5 +1,7 @@
 //! The table of targets, and whether a run meets them.
 
+use serde::Serialize;
+
 use super::figures::Figure;
 use super::report::{Report, Section};
 use super::table;
@@ -30,6 +32,17 @@ enum Than {
 enum Rule {
     AtLeast(f64),
     AtMost(f64),
+}
+
+/// A target, and what came of it.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    work: &'static str,
+    target: String,
+    /// Or why there is nothing.
+    measured: String,
+    /// Nothing if it was not measured.
+    met: Option<bool>,
 }
 
 /// What came of a target.
@@ -83,16 +96,30 @@ const TARGETS: &[Target] = &[
 const COLUMNS: [&str; 4] = ["work", "target", "measured", "met"];
 
 /// A row for each target: what is wanted, what was measured, and whether that is enough.
-pub(crate) fn table(report: &Report) -> String {
+pub(crate) fn judge(report: &Report) -> Vec<Row> {
     let row = |target: &Target| {
         let (measured, met) = match target.judge(report) {
-            Verdict::Met(measured) => (measured, "yes"),
-            Verdict::Missed(measured) => (measured, "**no**"),
-            Verdict::Unknown(why) => (why, "not measured"),
+            Verdict::Met(measured) => (measured, Some(true)),
+            Verdict::Missed(measured) => (measured, Some(false)),
+            Verdict::Unknown(why) => (why, None),
         };
-        vec![target.work.replace('*', "\\*"), target.words(), measured, met.to_owned()]
+        Row { work: target.work, target: target.words(), measured, met }
     };
-    table::markdown(&COLUMNS, &TARGETS.iter().map(row).collect::<Vec<_>>())
+    TARGETS.iter().map(row).collect()
+}
+
+/// The rows as a table in Markdown.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let cells = |row: &Row| {
+        let met = match row.met {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "not measured",
+        };
+        let work = row.work.replace('*', "\\*");
+        vec![work, row.target.clone(), row.measured.clone(), met.to_owned()]
+    };
+    table::markdown(&COLUMNS, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
 // === impl Target ===
@@ -206,8 +233,7 @@ mod tests {
     use super::*;
 
     fn report(works: Vec<Section>) -> Report {
-        let machine = Machine::unknown();
-        Report { machine, rounds: 1, seconds: 1.0, servers: vec![], absent: vec![], works }
+        Report { works, ..Report::new(Machine::unknown(), 1, 1.0) }
     }
 
     fn rate(rate: f64) -> Option<Figures> {
@@ -234,6 +260,13 @@ mod tests {
         for target in TARGETS {
             assert!(works::known(target.work).is_ok(), "{}", target.work);
         }
+    }
+
+    #[test]
+    fn every_target_has_a_row_whatever_was_measured() {
+        let table = table(&super::judge(&report(vec![])));
+        assert_eq!(table.lines().count(), TARGETS.len() + 2);
+        assert!(table.contains("| catalog-\\* ") && table.contains("| not measured |"), "{table}");
     }
 
     #[test]
