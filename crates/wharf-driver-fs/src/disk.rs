@@ -47,6 +47,8 @@ pub(crate) struct Disk {
 }
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// A folder that is not read itself.
+const SEEN: OFlags = FOLDER.union(OFlags::PATH);
 /// Not blocking, so that a pipe somebody left in the tree cannot hang us.
 pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 const EDIT: OFlags = OFlags::RDWR.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
@@ -90,19 +92,24 @@ impl Disk {
         self.listings.page(self, path, request)
     }
 
-    /// The same if that takes no waiting.
+    /// The same if that takes no waiting; below `above` if that is given.
     pub(crate) fn list_now(
         &self,
+        above: Option<&File>,
         path: &StoragePath,
         request: ListRequest<'_>,
     ) -> Result<Listing, Miss> {
-        self.listings.page_now(&self.folder_now(path)?, request).ok_or(Miss::Later)
+        let folder = match above {
+            Some(above) => self.ready.open(above, path.as_str(), SEEN)?,
+            None => self.folder_now(path)?,
+        };
+        self.listings.page_now(&folder, request).ok_or(Miss::Later)
     }
 
     /// A folder that is there, to be described or gone on from, if that takes no waiting.
     pub(crate) fn folder_now(&self, path: &StoragePath) -> Result<File, Miss> {
         let name = if path.is_root() { "." } else { path.as_str() };
-        self.kernel.open(&self.root, name, FOLDER.union(OFlags::PATH))
+        self.kernel.open(&self.root, name, SEEN)
     }
 
     /// How often a folder was read for lists.

@@ -194,7 +194,7 @@ impl Driver for FsDriver {
     }
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
-        let listed = self.now(folder, |tree| match tree.disk.list_now(folder, request) {
+        let listed = self.now(folder, |tree| match tree.disk.list_now(None, folder, request) {
             Ok(page) => Some(Ok(page)),
             Err(Miss::Absent) => Some(Ok(Listing::default())),
             Err(Miss::Later) => None,
@@ -206,13 +206,18 @@ impl Driver for FsDriver {
         }
         let (after, limit) = (request.after.map(str::to_owned), request.limit);
         self.run(folder, move |tree, folder| {
-            let request = ListRequest { after: after.as_deref(), limit };
-            match tree.disk.list(folder, request) {
-                Err(error) if is_no_folder(&error) => Ok(Listing::default()),
-                page => page.at(folder),
-            }
+            list(tree, folder, ListRequest { after: after.as_deref(), limit })
         })
         .await
+    }
+
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        each::lists(&self.tree, folder, paths, request).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
@@ -307,6 +312,14 @@ pub(crate) fn small(tree: &Tree, path: &StoragePath, limit: u64) -> Result<Bytes
     let mut content = Vec::with_capacity(metadata.size as usize);
     file.take(limit).read_to_end(&mut content).at(path)?;
     Ok(content.into())
+}
+
+/// A page of a folder, on such a thread.
+pub(crate) fn list(tree: &Tree, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
+    match tree.disk.list(folder, request) {
+        Err(error) if is_no_folder(&error) => Ok(Listing::default()),
+        page => page.at(folder),
+    }
 }
 
 fn read(tree: &Tree, path: &StoragePath) -> Result<(File, Metadata)> {

@@ -64,6 +64,13 @@ impl Names {
         let after = request.after;
         let start = after
             .map_or(0, |after| self.sorted.partition_point(|name| self.text_of(name) <= after));
+        if changes.is_empty() {
+            let end = self.sorted.len().min(start.saturating_add(request.limit));
+            let found = self.sorted[start..end].iter();
+            let entry =
+                |name: &Name| Entry { name: self.text_of(name).to_owned(), kind: name.kind };
+            return Listing { entries: found.map(entry).collect(), more: end < self.sorted.len() };
+        }
         let changed = match after {
             None => changes.range::<str, _>(..),
             Some(after) => changes.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)),

@@ -13,7 +13,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{Checkpoint, Result, StoragePath, Upload};
 
-/// How many reads of [`Driver::get_each`] are under way, unless a driver knows better.
+/// How many of many small operations are under way, unless a driver knows better.
 const READS: usize = 16;
 
 /// A place where bytes live.
@@ -60,6 +60,19 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// One page of the direct children of a folder, in the byte order of their names, each once. A
     /// folder that does not exist is empty.
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing>;
+
+    /// The same page of several folders below a folder, each as [`Driver::list`] gives it, in their
+    /// order. A driver that can list many at less than the price of each does so.
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        let paths: Vec<_> = paths.iter().map(|path| folder.append(path)).collect();
+        let lists = stream::iter(paths).map(|path| async move { self.list(&path, request).await });
+        lists.buffered(READS).collect().await
+    }
 
     /// Removes content, durably; `NotFound` if there is none.
     async fn delete(&self, path: &StoragePath) -> Result<()>;

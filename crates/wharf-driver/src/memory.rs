@@ -124,6 +124,19 @@ impl Driver for MemoryDriver {
         Ok(self.store.lock().children(folder, request))
     }
 
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        let mut each = Vec::with_capacity(paths.len());
+        for path in paths {
+            each.push(self.list(&folder.append(path), request).await);
+        }
+        each
+    }
+
     async fn delete(&self, path: &StoragePath) -> Result<()> {
         match self.store.lock().remove(path) {
             Some(_) => Ok(()),

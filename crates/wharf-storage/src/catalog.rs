@@ -2,17 +2,16 @@
 
 mod walk;
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use wharf_core::{ErrorKind, Page, PageRequest, RepositoryEnumerator, RepositoryRemover, Result};
 use wharf_driver::{Driver, ListRequest};
 use wharf_reference::RepositoryName;
 
-use crate::{digests::CONCURRENCY, error::StorageResult, layout, page::cut, store::Store};
+use crate::{error::StorageResult, layout, page::cut, store::Store};
 
-use self::walk::Candidate;
+use self::walk::Walk;
 
 /// The repositories of a registry.
 pub(crate) struct Catalog {
@@ -20,7 +19,7 @@ pub(crate) struct Catalog {
 }
 
 /// What makes a folder a repository.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     /// It holds manifests or tags.
     Manifests,
@@ -41,36 +40,14 @@ impl Catalog {
     }
 
     async fn page(&self, page: PageRequest, wanted: Wanted) -> Result<Page<RepositoryName>> {
-        let driver = &*self.store.driver;
-        let checks = walk::after(driver, page.after.as_deref())
-            .map_ok(|candidate| async move {
-                Ok(wanted.is_in(driver, &candidate).await?.then_some(candidate.name))
-            })
-            .try_buffered(CONCURRENCY);
-        let mut repositories = pin!(checks.try_filter_map(async |name| Ok(name)));
+        let mut walk = Walk::after(&*self.store.driver, page.after.as_deref(), wanted);
         let mut found = Vec::new();
         // One more than asked for tells whether there is another page.
         while found.len() <= page.limit {
-            let Some(name) = repositories.try_next().await? else { break };
+            let Some(name) = walk.next().await? else { break };
             found.push(name);
         }
         Ok(cut(found, page.limit))
-    }
-}
-
-// === impl Wanted ===
-
-impl Wanted {
-    async fn is_in(self, driver: &dyn Driver, candidate: &Candidate) -> Result<bool> {
-        let is_there = |folder: &str| {
-            candidate.own.as_ref().is_none_or(|own| own.iter().any(|name| name == folder))
-        };
-        match (self, &candidate.own) {
-            (Self::Manifests, _) if !is_there(layout::MANIFESTS) => Ok(false),
-            (Self::Manifests, _) => has_manifests(driver, &candidate.name).await,
-            (Self::Anything, Some(own)) => Ok(!own.is_empty()),
-            (Self::Anything, None) => has_anything(driver, &candidate.name).await,
-        }
     }
 }
 
@@ -99,20 +76,14 @@ impl RepositoryRemover for Catalog {
     }
 }
 
-/// Whether a repository holds manifests or tags. The folder of referrers alone, which sorts before
-/// those, does not count.
-pub(crate) async fn has_manifests(driver: &dyn Driver, name: &RepositoryName) -> Result<bool> {
-    let request = ListRequest { after: Some(layout::REFERRERS), limit: 1 };
-    let listing = driver.list(&layout::manifests(name), request).await.stored()?;
-    Ok(!listing.entries.is_empty())
-}
+/// What a repository holds in its folder of manifests. The folder of referrers alone, which sorts
+/// before those of manifests and of tags, does not count.
+const MANIFESTS_OR_TAGS: ListRequest<'_> = ListRequest { after: Some(layout::REFERRERS), limit: 1 };
 
-/// Whether there is anything of a repository: its own folders are those whose names begin with `_`,
-/// and no name of another one lies between them.
-async fn has_anything(driver: &dyn Driver, name: &RepositoryName) -> Result<bool> {
-    let request = ListRequest { after: Some("_"), limit: 1 };
-    let listing = driver.list(&layout::repository(name), request).await.stored()?;
-    Ok(listing.entries.iter().any(|entry| entry.name.starts_with('_')))
+/// Whether a repository holds manifests or tags.
+pub(crate) async fn has_manifests(driver: &dyn Driver, name: &RepositoryName) -> Result<bool> {
+    let listing = driver.list(&layout::manifests(name), MANIFESTS_OR_TAGS).await.stored()?;
+    Ok(!listing.entries.is_empty())
 }
 
 #[cfg(test)]

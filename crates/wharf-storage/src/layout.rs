@@ -74,6 +74,16 @@ pub(crate) fn layer_link(name: &RepositoryName, digest: &Digest) -> StoragePath 
     path(format_args!("{ROOT}/repositories/{name}/{LAYERS}/{}/{LINK}", Parts(digest)))
 }
 
+/// One component of a repository's name, as the path of its folder from the one above.
+pub(crate) fn component(name: &str) -> StoragePath {
+    path(name)
+}
+
+/// A folder in that one.
+pub(crate) fn below(name: &str, folder: &str) -> StoragePath {
+    path(format_args!("{name}/{folder}"))
+}
+
 // === manifests ===
 
 /// The folder that marks a repository with manifests.

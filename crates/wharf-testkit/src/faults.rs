@@ -223,6 +223,19 @@ impl Driver for FaultyDriver {
         self.faults.run(Call::List, folder, self.inner.list(folder, request)).await
     }
 
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        let mut each = Vec::with_capacity(paths.len());
+        for path in paths {
+            each.push(self.list(&folder.append(path), request).await);
+        }
+        each
+    }
+
     async fn delete(&self, path: &StoragePath) -> Result<()> {
         self.faults.run(Call::Delete, path, self.inner.delete(path)).await
     }

@@ -28,6 +28,8 @@ struct CheckedUpload {
     small: u64,
 }
 
+const NO_ROOM: &str = "a list has a limit of at least 1";
+
 // === impl Checked ===
 
 impl Checked {
@@ -71,17 +73,10 @@ impl Driver for Checked {
         paths: &[StoragePath],
         limit: u64,
     ) -> Vec<Result<Bytes>> {
-        let mut each = self.inner.get_each(folder, paths, limit).await;
-        for (path, content) in paths.iter().zip(&mut each) {
-            if let Ok(length) = content.as_ref().map(Bytes::len)
-                && length as u64 > limit
-            {
-                *content = Err(Error::new(ErrorKind::TooLarge { limit }, folder.append(path)));
-            }
-        }
-        let sound = each.len() == paths.len();
-        let unsound = || Error::new(ErrorKind::Corrupt, folder).because("the driver read others");
-        if sound { each } else { paths.iter().map(|_| Err(unsound())).collect() }
+        let each = self.inner.get_each(folder, paths, limit).await;
+        checked_each((folder, paths), each, |path, content| {
+            small(path, content.len(), limit).map(|()| content)
+        })
     }
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
@@ -111,18 +106,22 @@ impl Driver for Checked {
     }
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
-        if request.limit == 0 {
-            let error = Error::new(ErrorKind::Unsupported, folder);
-            return Err(error.because("a list has a limit of at least 1"));
+        has_room(folder, request)?;
+        in_order(folder, self.inner.list(folder, request).await?, request)
+    }
+
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        if let Err(error) = has_room(folder, request) {
+            let kind = error.kind();
+            return paths.iter().map(|_| Err(Error::new(kind, folder).because(NO_ROOM))).collect();
         }
-        let listing = self.inner.list(folder, request).await?;
-        let first = listing.entries.first().map(|entry| entry.name.as_str());
-        let sound = listing.entries.len() <= request.limit
-            && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
-            && listing.entries.is_sorted_by(|a, b| a.name < b.name);
-        sound.then_some(listing).ok_or_else(|| {
-            Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")
-        })
+        let each = self.inner.list_each(folder, paths, request).await;
+        checked_each((folder, paths), each, |path, page| in_order(path, page, request))
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
@@ -227,6 +226,37 @@ fn below_root(path: &StoragePath) -> Result<()> {
         true => Err(Error::new(ErrorKind::InvalidPath, path).because("the root holds no content")),
         false => Ok(()),
     }
+}
+
+fn has_room(folder: &StoragePath, request: ListRequest<'_>) -> Result<()> {
+    match request.limit {
+        0 => Err(Error::new(ErrorKind::Unsupported, folder).because(NO_ROOM)),
+        _ => Ok(()),
+    }
+}
+
+fn in_order(folder: &StoragePath, page: Listing, request: ListRequest<'_>) -> Result<Listing> {
+    let first = page.entries.first().map(|entry| entry.name.as_str());
+    let sound = page.entries.len() <= request.limit
+        && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
+        && page.entries.is_sorted_by(|a, b| a.name < b.name);
+    sound.then_some(page).ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")
+    })
+}
+
+/// As many answers as there were questions, each checked.
+fn checked_each<T>(
+    (folder, paths): (&StoragePath, &[StoragePath]),
+    each: Vec<Result<T>>,
+    check: impl Fn(&StoragePath, T) -> Result<T>,
+) -> Vec<Result<T>> {
+    if each.len() != paths.len() {
+        let unsound = "the driver answered something else";
+        let unsound = |_| Err(Error::new(ErrorKind::Corrupt, folder).because(unsound));
+        return paths.iter().map(unsound).collect();
+    }
+    each.into_iter().map(|done| done.and_then(|done| check(folder, done))).collect()
 }
 
 fn small(path: &StoragePath, length: usize, limit: u64) -> Result<()> {

@@ -102,6 +102,15 @@ impl Driver for Limited {
         self.permits.hold(self.inner.list(folder, request)).await
     }
 
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        self.permits.hold(self.inner.list_each(folder, paths, request)).await
+    }
+
     async fn delete(&self, path: &StoragePath) -> Result<()> {
         self.permits.hold(self.inner.delete(path)).await
     }

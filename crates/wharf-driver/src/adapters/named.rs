@@ -50,6 +50,17 @@ async fn told<T>(
     future.instrument(span).await.map_err(|error| error.named(driver))
 }
 
+async fn told_each<T>(
+    driver: &'static str,
+    operation: &'static str,
+    folder: &StoragePath,
+    future: impl Future<Output = Vec<Result<T>>> + Send,
+) -> Vec<Result<T>> {
+    let span = debug_span!("storage", driver, operation, path = %folder);
+    let each = future.instrument(span).await;
+    each.into_iter().map(|done| done.map_err(|error| error.named(driver))).collect()
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Driver for Named {
@@ -75,10 +86,7 @@ impl Driver for Named {
         paths: &[StoragePath],
         limit: u64,
     ) -> Vec<Result<Bytes>> {
-        let (driver, operation) = (self.name(), "get_each");
-        let span = debug_span!("storage", driver, operation, path = %folder);
-        let each = self.inner.get_each(folder, paths, limit).instrument(span).await;
-        each.into_iter().map(|content| content.map_err(|error| error.named(driver))).collect()
+        told_each(self.name(), "get_each", folder, self.inner.get_each(folder, paths, limit)).await
     }
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
@@ -95,6 +103,16 @@ impl Driver for Named {
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
         told(self.name(), "list", folder, self.inner.list(folder, request)).await
+    }
+
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        told_each(self.name(), "list_each", folder, self.inner.list_each(folder, paths, request))
+            .await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -85,6 +85,15 @@ impl Driver for Prefixed {
         self.inner.list(&self.real(folder), request).await
     }
 
+    async fn list_each(
+        &self,
+        folder: &StoragePath,
+        paths: &[StoragePath],
+        request: ListRequest<'_>,
+    ) -> Vec<Result<Listing>> {
+        self.inner.list_each(&self.real(folder), paths, request).await
+    }
+
     async fn delete(&self, path: &StoragePath) -> Result<()> {
         self.inner.delete(&self.real(path)).await
     }

@@ -6,27 +6,22 @@
 //! are prefixes of one name, hence few.
 //!
 //! The children of a folder are looked into some at a time, because each costs a round trip where
-//! the store is far away.
+//! the store is far away, and the more of them the longer the walk stays there.
 
 use std::collections::VecDeque;
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use wharf_core::Result;
-use wharf_driver::{Driver, EntryKind, ListRequest, Listing};
+use wharf_driver::{Driver, EntryKind, ListRequest, Listing, StoragePath};
 use wharf_reference::RepositoryName;
 
-use crate::{digests::CONCURRENCY, error::StorageResult, layout};
+use crate::{error::StorageResult, layout};
 
-/// A folder that could be a repository by its name.
-pub(super) struct Candidate {
-    pub(super) name: RepositoryName,
-    /// The folders in it that no repository below it can be; `None` if they were not all listed.
-    pub(super) own: Option<Vec<String>>,
-}
+use super::{MANIFESTS_OR_TAGS, Wanted};
 
 /// A place between two names.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     driver: &'a dyn Driver,
+    wanted: Wanted,
     /// The folders from the root to where the walk stands.
     frames: Vec<Frame>,
 }
@@ -36,7 +31,9 @@ struct Frame {
     /// Its name, `None` for the root.
     folder: Option<RepositoryName>,
     /// Names that are listed, but not yet looked into.
-    names: Vec<String>,
+    names: VecDeque<String>,
+    /// How many of them are looked into next.
+    ahead: usize,
     /// Where the next listing begins.
     after: Option<String>,
     /// Whether there may be one.
@@ -53,6 +50,8 @@ struct Child {
     full: RepositoryName,
     /// The first part of what is in it.
     listing: Listing,
+    /// Whether it is a repository of those that are wanted.
+    counts: bool,
 }
 
 struct Subtree {
@@ -69,38 +68,37 @@ enum Start {
     With(Listing),
 }
 
-/// How many children are listed at once.
+/// How many children are listed at once, and looked into at most.
 const PAGE: usize = 32;
 
-/// The folders whose full names come strictly after `after`, which may be any text.
-pub(super) fn after<'a>(
-    driver: &'a dyn Driver,
-    after: Option<&str>,
-) -> impl Stream<Item = Result<Candidate>> + use<'a> {
-    let root = Frame::new(None, Start::After(after.map(bounded)));
-    let walk = Walk { driver, frames: vec![root] };
-    stream::unfold(walk, |mut walk| async move {
-        let next = walk.next().await.transpose()?;
-        Some((next, walk))
-    })
-}
+/// How many are looked into at first: a page that begins or ends in a folder may need few.
+const LEAST: usize = 4;
 
 // === impl Walk ===
 
-impl Walk<'_> {
-    async fn next(&mut self) -> Result<Option<Candidate>> {
+impl<'a> Walk<'a> {
+    /// The repositories whose full names come strictly after `after`, which may be any text.
+    pub(super) fn after(driver: &'a dyn Driver, after: Option<&str>, wanted: Wanted) -> Self {
+        let root = Frame::new(None, Start::After(after.map(bounded)));
+        Self { driver, wanted, frames: vec![root] }
+    }
+
+    /// The next one, `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<RepositoryName>> {
         while let Some(frame) = self.frames.last_mut() {
-            frame.fill(self.driver).await?;
+            frame.fill(self.driver, self.wanted).await?;
             if let Some(subtree) = frame.due() {
                 if let Some(folder) = frame.full(&subtree.child) {
                     self.frames.push(Frame::new(Some(folder), subtree.start));
                 }
             } else if let Some(child) = frame.children.pop_front() {
-                let own = child.own();
-                frame
-                    .waiting
-                    .push(Subtree { child: child.name, start: Start::With(child.listing) });
-                return Ok(Some(Candidate { name: child.full, own }));
+                if child.has_subtree() {
+                    let start = Start::With(child.listing);
+                    frame.waiting.push(Subtree { child: child.name, start });
+                }
+                if child.counts {
+                    return Ok(Some(child.full));
+                }
             } else {
                 self.frames.pop();
             }
@@ -115,7 +113,8 @@ impl Frame {
     fn new(folder: Option<RepositoryName>, start: Start) -> Self {
         let mut frame = Self {
             folder,
-            names: Vec::new(),
+            names: VecDeque::new(),
+            ahead: LEAST,
             after: None,
             more: true,
             children: VecDeque::new(),
@@ -155,21 +154,22 @@ impl Frame {
     }
 
     /// Looks into more children, unless some are left.
-    async fn fill(&mut self, driver: &dyn Driver) -> Result<()> {
+    async fn fill(&mut self, driver: &dyn Driver, wanted: Wanted) -> Result<()> {
         while self.children.is_empty() && (self.more || !self.names.is_empty()) {
+            let path = match &self.folder {
+                Some(name) => layout::repository(name),
+                None => layout::repositories(),
+            };
             if self.names.is_empty() {
-                let path = match &self.folder {
-                    Some(name) => layout::repository(name),
-                    None => layout::repositories(),
-                };
                 let request = ListRequest { after: self.after.as_deref(), limit: PAGE };
                 self.take(driver.list(&path, request).await.stored()?);
             }
-            let names = std::mem::take(&mut self.names);
+            let names: Vec<_> = self.names.drain(..self.ahead.min(self.names.len())).collect();
+            self.ahead = PAGE.min(2 * self.ahead);
             let named = names.into_iter().filter_map(|name| Some((self.full(&name)?, name)));
-            let looks = stream::iter(named.collect::<Vec<_>>())
-                .map(|(full, name)| Child::look(driver, full, name));
-            self.children = looks.buffered(CONCURRENCY).try_collect().await?;
+            let mut children = look(driver, &path, named.collect()).await?;
+            count(driver, &path, &mut children, wanted).await?;
+            self.children = children.into();
         }
         Ok(())
     }
@@ -193,18 +193,70 @@ impl Frame {
 // === impl Child ===
 
 impl Child {
-    async fn look(driver: &dyn Driver, full: RepositoryName, name: String) -> Result<Self> {
-        let request = ListRequest { after: None, limit: PAGE };
-        let listing = driver.list(&layout::repository(&full), request).await.stored()?;
-        Ok(Self { name, full, listing })
+    /// Whether there may be folders in it that are repositories below this one.
+    fn has_subtree(&self) -> bool {
+        self.listing.more || self.listing.entries.iter().any(|entry| !is_own(&entry.name))
     }
 
-    /// The folders in it whose names no component of a repository's name can be.
-    fn own(&self) -> Option<Vec<String>> {
-        let names = self.listing.entries.iter().map(|entry| &entry.name);
-        let own = names.filter(|name| name.starts_with('_')).cloned().collect();
-        (!self.listing.more).then_some(own)
+    /// Whether a folder of its own may be in it.
+    fn may_have(&self, folder: &str) -> bool {
+        self.listing.more || self.listing.entries.iter().any(|entry| entry.name == folder)
     }
+}
+
+/// Lists the first part of folders in a folder.
+async fn look(
+    driver: &dyn Driver,
+    folder: &StoragePath,
+    named: Vec<(RepositoryName, String)>,
+) -> Result<Vec<Child>> {
+    let paths: Vec<_> = named.iter().map(|(_, name)| layout::component(name)).collect();
+    let request = ListRequest { after: None, limit: PAGE };
+    let listings = driver.list_each(folder, &paths, request).await;
+    let children = named.into_iter().zip(listings).map(|((full, name), listing)| {
+        Ok(Child { name, full, listing: listing.stored()?, counts: false })
+    });
+    children.collect()
+}
+
+/// Finds out which children are repositories of those that are wanted.
+async fn count(
+    driver: &dyn Driver,
+    folder: &StoragePath,
+    children: &mut [Child],
+    wanted: Wanted,
+) -> Result<()> {
+    let (below, request) = match wanted {
+        Wanted::Manifests => (Some(layout::MANIFESTS), MANIFESTS_OR_TAGS),
+        // Its own folders lie together, and no name of another one lies between them.
+        Wanted::Anything => (None, ListRequest { after: Some("_"), limit: 1 }),
+    };
+    let mut unsure = Vec::new();
+    let mut paths = Vec::new();
+    for child in children {
+        match below {
+            Some(below) if child.may_have(below) => paths.push(layout::below(&child.name, below)),
+            None if child.listing.more => paths.push(layout::component(&child.name)),
+            None => {
+                child.counts = child.listing.entries.iter().any(|entry| is_own(&entry.name));
+                continue;
+            }
+            Some(_) => continue,
+        }
+        unsure.push(child);
+    }
+    let listings = driver.list_each(folder, &paths, request).await;
+    for (child, listing) in unsure.into_iter().zip(listings) {
+        let first = listing.stored()?.entries.into_iter().next();
+        child.counts = first.is_some_and(|first| below.is_some() || is_own(&first.name));
+    }
+    Ok(())
+}
+
+/// Whether a folder of this name belongs to the repository that it is in: no component of a
+/// repository's name can be like that.
+fn is_own(name: &str) -> bool {
+    name.starts_with('_')
 }
 
 /// A short text before and after which the same names lie: no name is longer than the limit, and

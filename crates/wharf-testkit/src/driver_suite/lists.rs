@@ -135,3 +135,32 @@ async fn pages(driver: &dyn Driver, folder: &StoragePath, limit: usize) -> Vec<V
         assert!(pages.len() < 10_000, "paging comes to an end");
     }
 }
+
+/// Whatever is there, and in whatever order it is asked for.
+pub async fn many_lists_are_like_each(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let mut paths = Vec::new();
+    for number in 0..100 {
+        for child in ["_layers", "_manifests", "app"].iter().take(number % 4) {
+            put(&*driver, &format!("all/{number}/{child}/x"), "x").await;
+        }
+        paths.extend([path(&number.to_string()), path(&format!("{number}/_manifests"))]);
+    }
+    put(&*driver, "all/file", "x").await;
+    paths.extend(["file", "file/below", "absent", "3/app/x", "3"].map(path));
+    for round in 0..3 {
+        for (after, limit) in [(None, 2), (None, 100), (Some("_layers"), 1)] {
+            let request = ListRequest { after, limit };
+            let each = driver.list_each(&path("all"), &paths, request).await;
+            assert_eq!(each.len(), paths.len());
+            for (at, got) in paths.iter().zip(each) {
+                let expected = driver.list(&path("all").append(at), request).await;
+                assert_eq!(got.expect("listed"), expected.expect("listed"), "{at} {round}");
+            }
+        }
+        put(&*driver, &format!("all/{round}/new/x"), "x").await;
+    }
+    let request = ListRequest { after: None, limit: 10 };
+    let absent = driver.list_each(&path("nowhere"), &paths, request).await;
+    assert!(absent.into_iter().all(|page| page.expect("listed").entries.is_empty()));
+}
