@@ -100,7 +100,7 @@ impl Disk {
         request: ListRequest<'_>,
     ) -> Result<Listing, Miss> {
         let folder = match above {
-            Some(above) => self.ready.open(above, path.as_str(), SEEN)?,
+            Some(above) => self.kernel.open(above, path.as_str(), SEEN)?,
             None => self.folder_now(path)?,
         };
         self.listings.page_now(&folder, request).ok_or(Miss::Later)

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, btree_map},
-    ffi::CStr,
     io,
     iter::Peekable,
     ops::Bound,
@@ -173,13 +172,15 @@ fn each(
     let is_root = Identity::of(folder)? == disk.identity()?;
     for found in Dir::read_from(folder)? {
         let found = found?;
-        let Some((name, child)) = child(path, found.file_name()) else {
+        // A name that no path can have is not content of ours.
+        let Some(name) = found.file_name().to_str().ok().filter(|it| StoragePath::is_name(it))
+        else {
             continue;
         };
         if is_root && HIDDEN.is(name) {
             continue;
         }
-        if let Some(kind) = kind(disk, &child, found.file_type())
+        if let Some(kind) = kind(disk, path, name, found.file_type())
             && !show(name, kind)
         {
             break;
@@ -188,19 +189,13 @@ fn each(
     Ok(())
 }
 
-/// A name that no path can have is not content of ours.
-fn child<'a>(folder: &StoragePath, name: &'a CStr) -> Option<(&'a str, StoragePath)> {
-    let name = name.to_str().ok()?;
-    Some((name, folder.join(name).ok()?))
-}
-
 /// What a directory entry is, without a look at it where the directory says.
-fn kind(disk: &Disk, path: &StoragePath, file_type: FileType) -> Option<EntryKind> {
+fn kind(disk: &Disk, folder: &StoragePath, name: &str, file_type: FileType) -> Option<EntryKind> {
     match file_type {
         FileType::RegularFile => Some(EntryKind::File),
         FileType::Directory => Some(EntryKind::Folder),
         FileType::Symlink | FileType::Unknown => {
-            let metadata = disk.describe(path).ok()?;
+            let metadata = disk.describe(&folder.join(name).ok()?).ok()?;
             match (metadata.is_file(), metadata.is_dir()) {
                 (true, _) => Some(EntryKind::File),
                 (_, true) => Some(EntryKind::Folder),

@@ -42,6 +42,11 @@ impl StoragePath {
         Ok(Self(text.into()))
     }
 
+    /// Whether a text is one component, as a child of a folder is called.
+    pub fn is_name(text: &str) -> bool {
+        is_well_formed(text)
+    }
+
     /// The path of what lies at `relative`, itself one or several components, below this one.
     pub fn join(&self, relative: &str) -> Result<Self, InvalidPath> {
         relative.split('/').try_for_each(check)?;
@@ -102,10 +107,14 @@ impl fmt::Debug for StoragePath {
 }
 
 fn check(component: &str) -> Result<(), InvalidPath> {
-    let well_formed = (1..=255).contains(&component.len())
-        && !matches!(component, "." | "..")
-        && component.bytes().all(|byte| ALLOWED[usize::from(byte)]);
+    let well_formed = is_well_formed(component);
     well_formed.then_some(()).ok_or_else(|| InvalidPath(component.to_owned()))
+}
+
+fn is_well_formed(component: &str) -> bool {
+    (1..=255).contains(&component.len())
+        && !matches!(component, "." | "..")
+        && component.bytes().all(|byte| ALLOWED[usize::from(byte)])
 }
 
 #[cfg(test)]
@@ -135,6 +144,7 @@ mod tests {
         ] {
             assert!(StoragePath::parse(text).is_err(), "{text:?}");
             assert!(path("base").join(text).is_err(), "{text:?}");
+            assert!(!StoragePath::is_name(text), "{text:?}");
         }
         assert!(path("base").join("").is_err());
     }
