@@ -5,7 +5,11 @@ use std::{
     io::{self, Read},
     num::NonZeroU32,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
@@ -36,6 +40,8 @@ use crate::{
 pub struct FsDriver {
     tree: Arc<Tree>,
     read_at_once: u64,
+    /// Whether what was left behind was looked through.
+    clean: Arc<AtomicBool>,
 }
 
 /// What can be chosen about an [`FsDriver`].
@@ -65,17 +71,31 @@ pub struct Options {
 // === impl FsDriver ===
 
 impl FsDriver {
-    /// Opens the folder `root`, which is made if it is not there, and removes what processes that
-    /// died left behind. A root that cannot be written to can still be read.
+    /// Opens the folder `root`, which is made if it is not there. What processes that died left behind
+    /// is removed meanwhile, for it may be much. A root that cannot be written to can still be read.
     pub fn new(root: impl AsRef<Path>, options: Options) -> io::Result<Self> {
-        let tree = Tree {
+        let tree = Arc::new(Tree {
             disk: Disk::open(root.as_ref(), &options)?,
             durable: DurableFolders::new(options.durable_folders),
             running: Running::default(),
             unsettled: Unsettled::default(),
-        };
-        tree.clean(options.leftover_age);
-        Ok(Self { tree: Arc::new(tree), read_at_once: options.read_at_once })
+        });
+        let driver = Self { tree, read_at_once: options.read_at_once, clean: Arc::default() };
+        let (tree, clean) = (Arc::clone(&driver.tree), Arc::clone(&driver.clean));
+        let cleaning = thread::Builder::new().name("wharf-leftovers".into()).spawn(move || {
+            tree.clean(options.leftover_age);
+            clean.store(true, Ordering::Release);
+        });
+        if let Err(error) = cleaning {
+            tracing::warn!(%error, "leftovers stay");
+        }
+        Ok(driver)
+    }
+
+    /// Whether what was left behind was looked through, for tests.
+    #[doc(hidden)]
+    pub fn is_clean(&self) -> bool {
+        self.clean.load(Ordering::Acquire)
     }
 
     /// How often a folder was read, for tests of what lists cost.
