@@ -1,6 +1,6 @@
 //! What a handler answers.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write as _};
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -19,6 +19,12 @@ pub(crate) const OCI_FILTERS_APPLIED: HeaderName =
     HeaderName::from_static(wharf_api::header::OCI_FILTERS_APPLIED);
 pub(crate) const OCI_SUBJECT: HeaderName = HeaderName::from_static(wharf_api::header::OCI_SUBJECT);
 pub(crate) const OCI_TAG: HeaderName = HeaderName::from_static(wharf_api::header::OCI_TAG);
+
+/// A text that is put together without an allocation, if it is not longer than most.
+struct Line {
+    bytes: [u8; 256],
+    length: usize,
+}
 
 /// Room for the headers of most answers, so that it is made once.
 const HEADERS: usize = 12;
@@ -74,5 +80,43 @@ impl Answer {
 /// The value of a header. What we write consists of words that were parsed; if there were ever one
 /// with a line feed in it, the header would be empty, not split.
 pub(crate) fn value(text: impl Display) -> HeaderValue {
-    HeaderValue::try_from(text.to_string()).unwrap_or(HeaderValue::from_static(""))
+    let mut line = Line::default();
+    let written = write!(line, "{text}");
+    let value = match written {
+        Ok(()) => HeaderValue::from_bytes(&line.bytes[..line.length]),
+        Err(_) => HeaderValue::try_from(text.to_string()),
+    };
+    value.unwrap_or(HeaderValue::from_static(""))
+}
+
+// === impl Line ===
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { bytes: [0; 256], length: 0 }
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_any_length_are_written_whole() {
+        for length in [0, 1, 255, 256, 257, 5000] {
+            let text = "x".repeat(length);
+            assert_eq!(value(&text), text.as_str());
+            assert_eq!(value(format_args!("{text}-{text}")), format!("{text}-{text}").as_str());
+        }
+        assert_eq!(value("a\r\nb"), "");
+    }
 }

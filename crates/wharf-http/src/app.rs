@@ -254,7 +254,7 @@ fn refuse(denial: Denial) -> Failure {
 fn finish(mut response: Response<Body>, method: &Method) -> Response<Body> {
     let bodyless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
     if !bodyless && !response.headers().contains_key(header::CONTENT_LENGTH) {
-        let length = value(response.body().len());
+        let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(header::CONTENT_LENGTH, length);
     }
     if bodyless || method == Method::HEAD {

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderValue, header};
 use wharf_digest::Digest;
 
+use crate::answer::value;
+
 /// The `If-None-Match` of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum IfNoneMatch {
@@ -45,7 +47,7 @@ impl IfNoneMatch {
 
 /// The entity tag of content.
 pub(crate) fn etag(digest: &Digest) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{digest}\"")).expect("a digest is visible ASCII")
+    value(format_args!("\"{digest}\""))
 }
 
 /// Whether a `Range` may be served: there is no `If-Range`, or it is the strong tag of this content.

@@ -28,7 +28,7 @@ pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> 
         }
         if call.is_head() {
             let answer = served(StatusCode::OK, &descriptor.digest);
-            return Ok(answer.with_text(header::CONTENT_LENGTH, descriptor.size));
+            return Ok(answer.with(header::CONTENT_LENGTH, HeaderValue::from(descriptor.size)));
         }
     }
     if let Some(elsewhere) = redirect(call, &*repository, digest).await? {
@@ -78,7 +78,8 @@ async fn partial(
     match ranges.resolve(whole.descriptor.size).as_slice() {
         [] => Err(unsatisfiable(whole.descriptor.size)),
         [range] => single(call, repository, digest, between(range)).await,
-        parts => several(call, repository, whole, parts).await,
+        // Rare and large: others should not carry its future along.
+        parts => Box::pin(several(call, repository, whole, parts)).await,
     }
 }
 

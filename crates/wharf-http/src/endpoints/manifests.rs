@@ -5,7 +5,7 @@
 //! better served by a `Content-Type` it can read than by a 404 for something that exists.
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use wharf_api::{ErrorCode, ErrorInfo, Query, Target};
 use wharf_core::{ErrorKind, Fetched, GetOptions, ManifestBytes, PutOptions, Stored};
 use wharf_digest::Algorithm;
@@ -87,7 +87,7 @@ fn described(descriptor: &Descriptor, unchanged: bool) -> Answer {
     }
     answer
         .with_text(header::CONTENT_TYPE, &descriptor.media_type)
-        .with_text(header::CONTENT_LENGTH, descriptor.size)
+        .with(header::CONTENT_LENGTH, HeaderValue::from(descriptor.size))
 }
 
 fn created(call: &Call, name: &RepositoryName, stored: &Stored, parameters: &[Tag]) -> Answer {
