@@ -241,4 +241,21 @@ mod tests {
         drop(giving);
         assert!(tree.get_now(&path, 10).is_some());
     }
+    #[test]
+    fn long_content_is_not_copied_here() {
+        let root = tempfile::tempdir().expect("there is room");
+        let tree = tree(root.path());
+        let [short, long] = ["short", "long"].map(|text| StoragePath::parse(text).expect("a path"));
+        for (path, length) in [(&short, MOST), (&long, MOST + 1)] {
+            let content = vec![1; length as usize].into();
+            tree.put(path, &content, PutMode::Create).expect("it is stored");
+        }
+        if tree.stat_now(&short).is_none() {
+            return eprintln!("skipped: the kernel cannot be asked not to wait here");
+        }
+        assert!(tree.get_now(&short, 1 << 20).is_some());
+        assert!(tree.get_now(&long, 1 << 20).is_none());
+        assert!(tree.open_now(&long, None, 1 << 20).is_none());
+        assert!(tree.open_now(&long, None, 10).is_some(), "it is opened all the same");
+    }
 }
