@@ -253,13 +253,19 @@ impl Session {
     }
 
     /// Syncs the bytes, and remembers, before they get a second name, that they are not only ours
-    /// from now on. That needs no sync: no reader outlives a power cut.
+    /// from now on. That needs no sync: no reader outlives a power cut. One more name of theirs says
+    /// so at the least expense.
     fn give_away(&mut self) -> io::Result<()> {
         self.sync_data()?;
         self.published = true;
-        match self.tree.disk.create(&self.names.published) {
+        let (disk, names) = (&self.tree.disk, &self.names);
+        let marked = match disk.link(&names.data, &names.published) {
+            Err(error) if cannot_link(&error) => disk.create(&names.published).map(drop),
+            marked => marked,
+        };
+        match marked {
             Err(error) if is_taken(&error) => Ok(()),
-            done => done.map(drop),
+            marked => marked,
         }
     }
 

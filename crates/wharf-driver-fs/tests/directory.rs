@@ -312,6 +312,13 @@ async fn what_is_published_costs_no_copy() {
     upload.publish(&path("blobs/aa/data")).await.unwrap();
     let inode = |at: &str| fs::metadata(root.path().join(at)).unwrap().ino();
     assert_eq!(inode("uploads/one/data"), inode("blobs/aa/data"));
+    // Nor does it cost a file to remember that it was.
+    assert_eq!(inode("uploads/one/checkpoint.published"), inode("blobs/aa/data"));
+    driver.delete(&path("blobs/aa/data")).await.unwrap();
+    let reader = File::open(root.path().join("uploads/one/data")).unwrap();
+    upload.append(vec![pattern(2, 100)]).await.unwrap();
+    assert_eq!(reader.metadata().unwrap().len(), 100_000, "a reader keeps what it has");
+    assert_eq!(fs::metadata(root.path().join("uploads/one/data")).unwrap().nlink(), 1);
 }
 
 #[tokio::test]
