@@ -4,7 +4,10 @@
 //! it ever pointed to (`index`). It exists as long as its current link can be read: the current link
 //! is written last and removed first.
 
+use std::future::{Future, ready};
+
 use async_trait::async_trait;
+use futures_util::future::join;
 use wharf_core::{Error, ErrorKind, Page, PageRequest, Result, TagStore};
 use wharf_digest::Digest;
 use wharf_driver::{EntryKind, ListRequest};
@@ -41,9 +44,23 @@ impl Tags {
 
     /// Points a tag to a manifest that is there; durable when it returns.
     pub(crate) async fn point(&self, tag: &Tag, digest: &Digest) -> Result<()> {
+        self.point_after(tag, digest, ready(Ok(()))).await
+    }
+
+    /// [`Tags::point`] to a manifest whose bytes are there, and that `linked` makes one of the
+    /// repository. The history is written meanwhile: the two have only to be there before the tag is,
+    /// and both wait for the disk most of the time.
+    pub(crate) async fn point_after(
+        &self,
+        tag: &Tag,
+        digest: &Digest,
+        linked: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
         let (name, vault) = (&self.scope.name, self.scope.vault());
         let _turn = self.scope.store.turns.tag(name, tag).await;
-        vault.link(&layout::tag_history_link(name, tag, digest), digest).await?;
+        let history = layout::tag_history_link(name, tag, digest);
+        let (linked, remembered) = join(linked, vault.link(&history, digest)).await;
+        linked.and(remembered)?;
         vault.link(&layout::tag_current(name, tag), digest).await
     }
 

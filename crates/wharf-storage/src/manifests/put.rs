@@ -10,9 +10,10 @@ use super::references;
 
 /// Checks and stores a manifest, then points the tags to it.
 ///
-/// Each step is durable before the next begins. If the process dies in between, there is a blob that
-/// nobody links, or an entry of a referrer that is not there, which lists leave out, or a manifest
-/// without its tags; none of that was acknowledged, and none of it is false.
+/// Each step is durable before the next begins, but for the history of a tag, which is written while
+/// the manifest is linked. If the process dies in between, there is a blob that nobody links, or an
+/// entry of a referrer that is not there, which lists leave out, or a manifest without its tags; none
+/// of that was acknowledged, and none of it is false.
 pub(super) async fn manifest(
     scope: &Scope,
     tags: &Tags,
@@ -29,15 +30,27 @@ pub(super) async fn manifest(
     let _turn = scope.store.turns.keep(&scope.name, &digest).await;
     scope.vault().put(&digest, manifest.bytes().clone()).await?;
     let subject = view.subject().map(|subject| subject.digest);
-    if let Some(subject) = &subject {
-        referrers::record(scope, subject, &view.referrer(digest, descriptor.size)).await?;
-    }
-    let link = layout::revision_link(&scope.name, &digest);
-    scope.vault().link_root(&link, &digest, &dependencies(&view, digest)).await?;
-    for tag in &options.tags {
-        tags.point(tag, &digest).await?;
+    let linked = link(scope, &manifest, &view);
+    match options.tags.split_first() {
+        None => linked.await?,
+        Some((first, others)) => {
+            tags.point_after(first, &digest, linked).await?;
+            for tag in others {
+                tags.point(tag, &digest).await?;
+            }
+        }
     }
     Ok(Stored { descriptor, subject, tags: options.tags })
+}
+
+/// Makes bytes that are there a manifest of the repository.
+async fn link(scope: &Scope, manifest: &ManifestBytes, view: &Manifest) -> Result<()> {
+    let (digest, size) = (manifest.digest(), manifest.descriptor().size);
+    if let Some(subject) = view.subject() {
+        referrers::record(scope, &subject.digest, &view.referrer(digest, size)).await?;
+    }
+    let link = layout::revision_link(&scope.name, &digest);
+    scope.vault().link_root(&link, &digest, &dependencies(view, digest)).await
 }
 
 fn read(scope: &Scope, manifest: &ManifestBytes) -> Result<Manifest> {
