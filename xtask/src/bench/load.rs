@@ -100,11 +100,9 @@ fn clients(target: &Target, job: &Arc<Job>, load: Load, start: Instant) -> Outco
 async fn client(target: Target, job: Arc<Job>, end: Instant) -> Tally {
     let mut connection = Connection::new(target, job.buffer());
     let mut tally = Tally::default();
+    // One turn at least, however late the thread has come to it.
     loop {
         let start = Instant::now();
-        if start >= end || tally.failures >= FAILURES {
-            return tally;
-        }
         match job.turn(&mut connection, end.into()).await {
             Ok(bytes) => {
                 tally.turns += 1;
@@ -115,6 +113,9 @@ async fn client(target: Target, job: Arc<Job>, end: Instant) -> Tally {
                 tally.fail(1, explain(error.as_ref()));
                 connection.close();
             }
+        }
+        if Instant::now() >= end || tally.failures >= FAILURES {
+            return tally;
         }
     }
 }
@@ -168,6 +169,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::job::{Exchange, Length};
 
     #[test]
     fn quantiles_are_taken_from_the_sorted_turns() {
@@ -183,5 +185,15 @@ mod tests {
         tally.add(Tally { failures: 2, why: Some("first".into()), ..Tally::default() });
         tally.add(Tally { failures: 1, why: Some("second".into()), ..Tally::default() });
         assert_eq!((tally.failures, tally.why.as_deref()), (3, Some("first")));
+    }
+    #[test]
+    fn a_client_that_comes_late_takes_its_turn() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target { address: silent.local_addr().unwrap(), tls: None };
+        drop(silent);
+        let load = Load { clients: 1, duration: Duration::ZERO, grace: Duration::from_secs(60) };
+        let fetch = Exchange::get("/", Length::AtLeast(0));
+        let tally = run(&target, &Arc::new(Job::Fetch(vec![fetch])), load).unwrap();
+        assert_eq!((tally.turns, tally.failures), (0, 1));
     }
 }
