@@ -241,6 +241,7 @@ mod tests {
         drop(giving);
         assert!(tree.get_now(&path, 10).is_some());
     }
+
     #[test]
     fn long_content_is_not_copied_here() {
         let root = tempfile::tempdir().expect("there is room");

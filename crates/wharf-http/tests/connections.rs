@@ -17,6 +17,7 @@ use wharf_driver::MemoryDriver;
 use wharf_driver_fs::FsDriver;
 use wharf_http::{App, Options, Timeouts, serve};
 use wharf_storage::StorageNamespace;
+use wharf_testkit::driver_suite::pattern;
 
 /// Time-outs of this length, where the test does not mean another one.
 const LONG: Duration = Duration::from_secs(600);
@@ -37,13 +38,8 @@ async fn over_files(options: Options) -> (Server, tempfile::TempDir) {
     (Server::serving(App::new(Arc::new(namespace), options)).await, folder)
 }
 
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..length).map(|_| next()).collect()
+fn noise(length: usize) -> Bytes {
+    pattern(1, length)
 }
 
 #[tokio::test]
@@ -142,7 +138,7 @@ async fn a_push_works_over_http2() {
     assert!(location.starts_with(&format!("{base}/uploads/")), "{location}");
     let content = noise(3 << 20);
     let digest = Digest::sha256(&content);
-    let body = BoxBody::new(Full::new(Bytes::from(content)));
+    let body = BoxBody::new(Full::new(content));
     let uri = format!("{location}&digest={digest}");
     let response = client.send_request(request("PUT", &uri, body)).await.unwrap();
     assert_eq!(response.status(), 201);

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use wharf_driver_fs::FsDriver;
 use wharf_http::{App, Options, Timeouts};
 use wharf_storage::StorageNamespace;
+use wharf_testkit::driver_suite::pattern;
 
 /// Longer than what a connection holds, so that a client that stops reading stops the server.
 const LONG: usize = 10 << 20;
@@ -60,20 +61,6 @@ impl Registry {
     }
 }
 
-/// Bytes that nowhere are what a neighbouring region, or an empty page, would be.
-fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| next()).collect();
-    bytes.truncate(length);
-    bytes
-}
-
 #[tokio::test]
 async fn every_length_arrives_byte_for_byte() {
     let registry = Registry::start(options()).await;
@@ -81,7 +68,7 @@ async fn every_length_arrives_byte_for_byte() {
     let around = |size: usize| [size - 1, size, size + 1];
     let sizes = [around(64 << 10), around(128 << 10), around(1 << 20), around(3 << 20)];
     for (seed, size) in sizes.into_iter().flatten().enumerate() {
-        let content = noise(size, seed as u64);
+        let content = pattern(seed as u64, size);
         let path = registry.push(&content).await;
         let head = client.send("HEAD", &path, &[], b"").await;
         assert_eq!((head.status, head.header("content-length")), (200, Some(&*size.to_string())));
@@ -93,7 +80,7 @@ async fn every_length_arrives_byte_for_byte() {
 #[tokio::test]
 async fn ranges_arrive_byte_for_byte() {
     let registry = Registry::start(options()).await;
-    let content = noise(5 << 20, 1);
+    let content = pattern(1, 5 << 20);
     let path = registry.push(&content).await;
     let mut client = registry.server.client().await;
     let ends = [0, 1, 4095, 4096, 65_535, (1 << 20) - 1, 1 << 20, (2 << 20) + 17, (5 << 20) - 1];
@@ -116,7 +103,7 @@ async fn ranges_arrive_byte_for_byte() {
 #[tokio::test]
 async fn requests_that_come_at_once_are_answered_in_order() {
     let registry = Registry::start(options()).await;
-    let (large, larger, small) = (noise(2 << 20, 1), noise(3 << 20, 2), noise(100, 3));
+    let (large, larger, small) = (pattern(1, 2 << 20), pattern(2, 3 << 20), pattern(3, 100));
     let paths = [&large, &larger, &small];
     let paths = [
         registry.push(paths[0]).await,
@@ -143,7 +130,7 @@ async fn requests_that_come_at_once_are_answered_in_order() {
 #[tokio::test]
 async fn a_slow_client_gets_the_blob_that_was_deleted() {
     let registry = Registry::start(options()).await;
-    let content = noise(LONG, 4);
+    let content = pattern(4, LONG);
     let path = registry.push(&content).await;
     let mut client = registry.halfway(&path).await;
     fs::remove_file(registry.file(&path)).unwrap();
@@ -154,11 +141,11 @@ async fn a_slow_client_gets_the_blob_that_was_deleted() {
 #[tokio::test]
 async fn a_slow_client_gets_the_blob_that_was_replaced() {
     let registry = Registry::start(options()).await;
-    let content = noise(LONG, 5);
+    let content = pattern(5, LONG);
     let path = registry.push(&content).await;
     let mut client = registry.halfway(&path).await;
     let other = registry.folder.path().join("other");
-    fs::write(&other, noise(LONG, 6)).unwrap();
+    fs::write(&other, pattern(6, LONG)).unwrap();
     fs::rename(&other, registry.file(&path)).unwrap();
     assert!(client.bytes(LONG).await == content);
 }
@@ -166,7 +153,7 @@ async fn a_slow_client_gets_the_blob_that_was_replaced() {
 #[tokio::test]
 async fn a_blob_that_is_cut_ends_the_connection_after_true_bytes() {
     let registry = Registry::start(options()).await;
-    let content = noise(LONG, 7);
+    let content = pattern(7, LONG);
     let path = registry.push(&content).await;
     for left in [0, 1, 5000, 6 << 20, LONG - 1] {
         fs::write(registry.file(&path), &content).unwrap();
@@ -187,7 +174,7 @@ async fn a_blob_that_is_cut_ends_the_connection_after_true_bytes() {
 #[tokio::test]
 async fn a_blob_that_grows_and_shrinks_never_shows_anything_else() {
     let registry = Registry::start(options()).await;
-    let content = noise(LONG, 8);
+    let content = pattern(8, LONG);
     let path = registry.push(&content).await;
     let file: File = OpenOptions::new().write(true).open(registry.file(&path)).unwrap();
     let mut client = registry.halfway(&path).await;
@@ -203,7 +190,7 @@ async fn a_blob_that_grows_and_shrinks_never_shows_anything_else() {
 #[tokio::test]
 async fn clients_that_leave_take_nothing_with_them() {
     let registry = Registry::start(options()).await;
-    let content = noise(LONG, 9);
+    let content = pattern(9, LONG);
     let path = registry.push(&content).await;
     for _ in 0..20 {
         drop(registry.halfway(&path).await);
@@ -217,7 +204,7 @@ async fn a_client_that_takes_nothing_is_cut() {
     let write_stall = Duration::from_millis(300);
     let timeouts = Timeouts { write_stall, ..Options::default().timeouts };
     let registry = Registry::start(Options { timeouts, ..options() }).await;
-    let path = registry.push(&noise(LONG, 10)).await;
+    let path = registry.push(&pattern(10, LONG)).await;
     let mut client = registry.halfway(&path).await;
     sleep(3 * write_stall).await;
     assert!(client.until_closed().await.len() < LONG);
@@ -228,14 +215,14 @@ async fn many_clients_at_different_speeds_get_their_own_blobs() {
     let registry = Arc::new(Registry::start(options()).await);
     let mut paths = Vec::new();
     for seed in 20..24 {
-        paths.push((seed, registry.push(&noise(4 << 20, seed)).await));
+        paths.push((seed, registry.push(&pattern(seed, 4 << 20)).await));
     }
     let mut tasks = Vec::new();
     for turn in 0..24_usize {
         let (seed, path) = paths[turn % paths.len()].clone();
         let registry = Arc::clone(&registry);
         tasks.push(tokio::spawn(async move {
-            let content = noise(4 << 20, seed);
+            let content = pattern(seed, 4 << 20);
             let mut client = registry.server.narrow_client().await;
             for _ in 0..2 {
                 client.raw("GET", &path, &[], b"").await;
@@ -255,7 +242,7 @@ async fn many_clients_at_different_speeds_get_their_own_blobs() {
 #[tokio::test]
 async fn http_1_0_and_a_last_request_end_the_connection_behind_the_blob() {
     let registry = Registry::start(options()).await;
-    let content = noise(2 << 20, 11);
+    let content = pattern(11, 2 << 20);
     let path = registry.push(&content).await;
     for request in [
         format!("GET {path} HTTP/1.0\r\n\r\n"),
