@@ -46,14 +46,13 @@ const ATTEMPTS: usize = 16;
 // === impl Session ===
 
 impl Session {
-    /// Begins a session, anew if there is one that nobody holds.
+    /// Takes up a session at its checkpoint, and begins it if there is none. What others began, or
+    /// wrote, between our look and our step stays.
     pub(crate) fn begin(tree: &Arc<Tree>, folder: &StoragePath) -> Result<Self> {
         let names = Names::of(folder)?;
         for _ in 0..ATTEMPTS {
-            match begin_data(tree, &names) {
-                Ok(Some(data)) => {
-                    return Ok(Self::new(tree, names, data, Checkpoint::default()));
-                }
+            match begin_data(&tree.disk, &names) {
+                Ok(Some(data)) => return Self::held(tree, names, data),
                 Ok(None) => {}
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -74,11 +73,18 @@ impl Session {
                 folder,
             ));
         };
+        if data.file().metadata().at(&names.data)?.len() == 0
+            && read_checkpoint(&tree.disk, &names)?.is_none()
+        {
+            return Err(Error::new(ErrorKind::NotFound, folder));
+        }
+        Self::held(tree, names, data)
+    }
+
+    /// The session whose data we hold, cut back to its checkpoint.
+    fn held(tree: &Arc<Tree>, names: Names, data: Writable) -> Result<Self> {
+        let checkpoint = read_checkpoint(&tree.disk, &names)?.unwrap_or_default();
         let stored = data.file().metadata().at(&names.data)?.len();
-        let checkpoint = match read_checkpoint(&tree.disk, &names)? {
-            None if stored == 0 => return Err(Error::new(ErrorKind::NotFound, folder)),
-            saved => saved.unwrap_or_default(),
-        };
         if stored < checkpoint.length {
             return Err(Error::new(ErrorKind::Corrupt, &names.data));
         }
@@ -86,7 +92,9 @@ impl Session {
         session.published = is_published(&tree.disk, &session.names, &session.data)?;
         match session.published {
             true => session.part()?,
-            false if stored > session.size => session.data.cut(session.size).at(folder)?,
+            false if stored > session.size => {
+                session.data.cut(session.size).at(&session.names.data)?;
+            }
             // What a checkpoint counts is durable.
             false => session.dirty = session.size == 0,
         }

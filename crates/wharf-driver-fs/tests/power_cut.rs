@@ -100,17 +100,6 @@ async fn a_session_that_goes_on_after_its_publication_survives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_begins_anew_survives() {
-    let mut recorder = Recorder::new();
-    for _ in 0..2 {
-        recorder.begin_anew("uploads/one").await;
-        recorder.upload("uploads/one", "blobs/aa/data", &[400, 200]).await;
-    }
-    recorder.begin_anew("uploads/one").await;
-    recorder.check().await.expect("everything acknowledged is there");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_survives_without_links_too() {
     let mut recorder = Recorder::with(Options { plain: true, ..Options::default() });
     recorder.put("blobs/aa/data", "cut of", PutMode::Create).await;
@@ -138,25 +127,6 @@ async fn what_is_noted_is_true_whether_it_survives_or_not() {
         assert_eq!(upload.size(), bytes.len() as u64, "noted or saved, it is there");
     }
     recorder.publish(&mut *upload, &path("blobs/aa/data"), &bytes).await;
-    recorder.check().await.expect("everything acknowledged is there");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_begins_anew_forgets_what_was_noted() {
-    let mut recorder = Recorder::new();
-    let session = path("uploads/one");
-    for round in 0..2 {
-        recorder.begin_anew("uploads/one").await;
-        let mut upload = recorder.driver.resume_upload(&session).await.ok();
-        if upload.is_none() {
-            upload = recorder.driver.begin_upload(&session, None).await.ok();
-        }
-        let mut upload = upload.expect("it is held");
-        let piece = pattern(round, 700);
-        upload.append(vec![piece.clone()]).await.expect("it is appended");
-        recorder.note(&mut *upload, &session, &piece).await;
-    }
-    recorder.begin_anew("uploads/one").await;
     recorder.check().await.expect("everything acknowledged is there");
 }
 
@@ -238,12 +208,6 @@ impl Recorder {
         for at in below.into_iter().filter(|at| at.as_str().starts_with(&prefix)) {
             self.changed(at, began, None);
         }
-    }
-
-    async fn begin_anew(&mut self, session: &str) {
-        let (session, began) = (path(session), self.trace.len());
-        drop(self.driver.begin_upload(&session, None).await.expect("it begins"));
-        self.saved(&session, Change::new(began, self.trace.len(), None));
     }
 
     /// What was noted before may not come back.

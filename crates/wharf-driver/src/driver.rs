@@ -94,8 +94,9 @@ pub trait Driver: Debug + Send + Sync + 'static {
     ) -> Result<Option<String>>;
 
     /// Begins an upload session, whose state lives below `session`: a folder of the caller's, in
-    /// which the driver owns the names `data` and all that begin with `checkpoint`.
-    /// `size_hint` is how many bytes may come, if that is known.
+    /// which the driver owns the names `data` and all that begin with `checkpoint`. A session that is
+    /// there is taken up as by [`Driver::resume_upload`]: whoever begins what another one has just
+    /// begun takes nothing from it. `size_hint` is how many bytes may come, if that is known.
     async fn begin_upload(
         &self,
         session: &StoragePath,

@@ -142,7 +142,7 @@ macro_rules! driver_suite {
                 checkpoints_are_read_while_held, a_second_writer_is_refused, a_later_save_replaces,
                 what_is_read_back_was_appended, a_session_goes_on_after_reading_back,
                 a_discarded_session_is_gone, a_discarded_upload_does_nothing_more,
-                a_session_begins_anew, another_takes_up_the_session, sessions_are_apart,
+                a_session_that_is_there_is_not_begun_anew, another_takes_up_the_session, sessions_are_apart,
                 a_false_size_hint_does_no_harm, odd_pieces_are_appended_in_order,
                 the_callers_names_are_left_alone, a_session_goes_on_from_its_note,
                 large_pieces_on_pages_and_odd_ends_make_one_content,
@@ -152,14 +152,14 @@ macro_rules! driver_suite {
                 published_content_is_there, an_empty_upload_is_published, unsaved_bytes_are_published,
                 what_is_there_stays, damaged_content_is_repaired, one_session_publishes_twice,
                 appending_changes_nothing_published, taking_up_changes_nothing_published,
-                beginning_anew_changes_nothing_published, discarding_changes_nothing_published,
+                discarding_changes_nothing_published,
                 a_reader_of_deleted_content_is_left_alone, a_failed_publication_leaves_the_session,
                 published_content_is_found_by_another,
             );
             $crate::driver_suite_group!(concurrency, $capabilities, $new;
                 one_of_many_creates, many_writers_leave_one_whole, many_publish_one_target,
                 many_sessions_at_once, readers_never_see_half, folders_come_and_go,
-                one_of_many_takes_up_a_session,
+                one_of_many_takes_up_a_session, many_begin_one_session,
                 a_writer_that_is_given_up_lets_the_next_one_in,
             );
         }

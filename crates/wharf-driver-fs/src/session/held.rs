@@ -82,33 +82,15 @@ fn read_record(disk: &Disk, path: &StoragePath) -> Result<Option<Bytes>> {
     Ok(Some(record.into()))
 }
 
-/// Empty data that we hold; `None` if it vanished meanwhile.
-pub(super) fn begin_data(tree: &Tree, names: &Names) -> Result<Option<Writable>> {
-    let (disk, path) = (&tree.disk, &names.data);
+/// Data that we hold, empty if there was none; `None` if it vanished meanwhile.
+pub(super) fn begin_data(disk: &Disk, names: &Names) -> Result<Option<Writable>> {
+    let path = &names.data;
     disk.make_folder(&names.folder).at(&names.folder)?;
-    let data = match disk.create(path) {
-        Ok(data) => lock(&data, path).map(|()| Some(data))?,
-        Err(error) if is_taken(&error) => hold(disk, path)?,
-        Err(error) => return Err(error).at(path),
-    };
-    let Some(data) = data else {
-        return Ok(None);
-    };
-    // The checkpoints are gone for good before the bytes that they count are.
-    let saved = present(disk.unlink(&names.checkpoint)).at(path)?;
-    let noted = present(disk.unlink(&names.noted)).at(path)?;
-    if saved.or(noted).is_some() {
-        tree.sync_folder(&names.folder).at(path)?;
+    match disk.create(path) {
+        Ok(data) => lock(&data, path).map(|()| Some(data)),
+        Err(error) if is_taken(&error) => hold(disk, path),
+        Err(error) => Err(error).at(path),
     }
-    if is_published(disk, names, &data)? {
-        present(disk.unlink(path)).at(path)?;
-        present(disk.unlink(&names.published)).at(path)?;
-        return Ok(None);
-    }
-    if data.file().metadata().at(path)?.len() > 0 {
-        data.cut(0).at(path)?;
-    }
-    Ok(Some(data))
 }
 
 /// Opens and locks data; `None` if there is none.

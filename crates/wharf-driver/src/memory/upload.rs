@@ -34,29 +34,30 @@ pub(super) struct MemoryUpload {
 impl MemoryUpload {
     pub(super) fn begin(store: Store, session: &StoragePath) -> Result<Self> {
         let (data, ticket) = (data_of(session)?, ticket());
-        {
+        let taken = {
             let mut tree = store.lock();
-            if let Some(Node::Session(Session { writer: Some(_), .. })) = tree.get(&data) {
-                return Err(Error::new(ErrorKind::Busy, session));
+            if !matches!(tree.get(&data), Some(Node::Session(_))) {
+                tree.insert(&data, Node::Session(Session::begun()))?;
             }
-            tree.insert(&data, Node::Session(Session::held_by(ticket)))?;
-        }
-        Ok(Self { store, data, ticket, pieces: vec![], size: 0, checkpoint: Checkpoint::default() })
+            take(tree.get_mut(&data), session, ticket)?
+        };
+        Ok(Self::new(store, data, ticket, taken))
     }
 
     pub(super) fn resume(store: Store, session: &StoragePath) -> Result<Self> {
         let (data, ticket) = (data_of(session)?, ticket());
-        let (pieces, checkpoint) = match store.lock().get_mut(&data) {
-            Some(Node::Session(Session { writer: Some(_), .. })) => {
-                return Err(Error::new(ErrorKind::Busy, session));
+        let taken = match store.lock().get_mut(&data) {
+            Some(Node::Session(Session { touched: false, writer: None, .. })) => {
+                return Err(Error::new(ErrorKind::NotFound, session));
             }
-            Some(Node::Session(kept)) if kept.touched => {
-                kept.writer = Some(ticket);
-                (kept.saved.clone(), kept.checkpoint.clone())
-            }
-            _ => return Err(Error::new(ErrorKind::NotFound, session)),
+            kept => take(kept, session, ticket)?,
         };
-        Ok(Self { store, data, ticket, pieces, size: checkpoint.length, checkpoint })
+        Ok(Self::new(store, data, ticket, taken))
+    }
+
+    fn new(store: Store, data: StoragePath, ticket: u64, taken: (Vec<Bytes>, Checkpoint)) -> Self {
+        let (pieces, checkpoint) = taken;
+        Self { store, data, ticket, pieces, size: checkpoint.length, checkpoint }
     }
 
     /// The session in the tree; `NotFound` once it was discarded or deleted.
@@ -148,14 +149,32 @@ impl fmt::Debug for MemoryUpload {
 // === impl Session ===
 
 impl Session {
-    fn held_by(ticket: u64) -> Self {
+    fn begun() -> Self {
         Self {
-            writer: Some(ticket),
+            writer: None,
             touched: false,
             checkpoint: Checkpoint::default(),
             saved: vec![],
             modified: SystemTime::now(),
         }
+    }
+}
+
+/// Makes a writer the one of a session, and says what the session holds.
+fn take(
+    kept: Option<&mut Node>,
+    session: &StoragePath,
+    ticket: u64,
+) -> Result<(Vec<Bytes>, Checkpoint)> {
+    match kept {
+        Some(Node::Session(Session { writer: Some(_), .. })) => {
+            Err(Error::new(ErrorKind::Busy, session))
+        }
+        Some(Node::Session(kept)) => {
+            kept.writer = Some(ticket);
+            Ok((kept.saved.clone(), kept.checkpoint.clone()))
+        }
+        _ => Err(Error::new(ErrorKind::NotFound, session)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
-use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome};
+use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome, StoragePath};
 
 use super::{Subject, append, begin, kind, names, path, pattern, put, resume, whole};
 
@@ -142,6 +142,29 @@ pub async fn one_of_many_takes_up_a_session(subject: Arc<Subject>) {
     let (held, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(Result::is_ok);
     assert_eq!(held.len(), 1);
     assert!(refused.into_iter().all(|done| kind(done.map(drop)) == Some(ErrorKind::Busy)));
+}
+
+/// Each goes on where the one before ended, also if all of them begin the session: none of them can
+/// know who came first.
+pub async fn many_begin_one_session(subject: Arc<Subject>) {
+    for round in 0..16 {
+        let session = path(&format!("uploads/{round}"));
+        let at = session.clone();
+        each(8, &subject, move |driver, _| append_in_turn(driver, at.clone())).await;
+        let saved = subject.driver().upload_checkpoint(&session).await.expect("it is read");
+        assert_eq!(saved.length, 8, "round {round}");
+    }
+}
+
+async fn append_in_turn(driver: Arc<dyn Driver>, session: StoragePath) {
+    let mut upload = loop {
+        match driver.begin_upload(&session, None).await {
+            Err(error) if error.kind() == ErrorKind::Busy => tokio::task::yield_now().await,
+            begun => break begun.expect("it begins"),
+        }
+    };
+    append(&mut upload, &pattern(0, 1)).await;
+    upload.save(Bytes::new()).await.expect("it is saved");
 }
 
 /// At once, though an operation was given up in the middle, as when a connection breaks.

@@ -117,22 +117,6 @@ pub async fn taking_up_changes_nothing_published(subject: Arc<Subject>) {
     }
 }
 
-/// Nor does a session of the same name.
-pub async fn beginning_anew_changes_nothing_published(subject: Arc<Subject>) {
-    let driver = subject.driver();
-    let session = path("uploads/one");
-    let mut upload = begin(&*driver, &session).await;
-    append(&mut upload, &pattern(1, 100_000)).await;
-    upload.save("state".into()).await.expect("it is saved");
-    upload.publish(&path("blob")).await.expect("it is published");
-    drop(upload);
-    let mut upload = begin(&*driver, &session).await;
-    assert_eq!(upload.size(), 0);
-    append(&mut upload, &pattern(2, 50_000)).await;
-    assert_eq!(whole(&*driver, &path("blob")).await, pattern(1, 100_000));
-    assert_eq!(all(upload.read_back().await.expect("it is read")).await, pattern(2, 50_000));
-}
-
 /// Nor does its end, or that of its folder.
 pub async fn discarding_changes_nothing_published(subject: Arc<Subject>) {
     let driver = subject.driver();

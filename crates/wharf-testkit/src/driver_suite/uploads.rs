@@ -201,20 +201,22 @@ pub async fn a_discarded_upload_does_nothing_more(subject: Arc<Subject>) {
     assert_eq!(all(new.read_back().await.expect("it is read")).await, pattern(2, 10));
 }
 
-/// Without bytes or a checkpoint of before.
-pub async fn a_session_begins_anew(subject: Arc<Subject>) {
+/// At its checkpoint, as by one who knew of it: who begins a session may not know that somebody else
+/// just did.
+pub async fn a_session_that_is_there_is_not_begun_anew(subject: Arc<Subject>) {
     let driver = subject.driver();
     let session = path("uploads/one");
     let mut upload = begin(&*driver, &session).await;
     append(&mut upload, &pattern(1, 1000)).await;
     upload.save("old".into()).await.expect("it is saved");
-    drop(upload);
-    let mut upload = begin(&*driver, &session).await;
-    assert_eq!((upload.size(), upload.checkpoint()), (0, &Checkpoint::default()));
-    assert_eq!(driver.upload_checkpoint(&session).await.expect("it is read").length, 0);
     append(&mut upload, &pattern(2, 10)).await;
     drop(upload);
-    assert_eq!(resume(&*driver, &session).await.size(), 0);
+    let mut upload = begin(&*subject.another(), &session).await;
+    assert_eq!(upload.checkpoint(), &Checkpoint { length: 1000, state: "old".into() });
+    assert_eq!(driver.upload_checkpoint(&session).await.expect("it is read").length, 1000);
+    append(&mut upload, &pattern(3, 10)).await;
+    let expected = [pattern(1, 1000), pattern(3, 10)].concat();
+    assert_eq!(all(upload.read_back().await.expect("it is read")).await, expected);
 }
 
 /// As after a restart.
