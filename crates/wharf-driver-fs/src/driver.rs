@@ -149,6 +149,7 @@ impl Driver for FsDriver {
             file_regions: true,
             presign: false,
             persistent: true,
+            remote: false,
         }
     }
 

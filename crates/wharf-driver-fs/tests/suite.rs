@@ -6,8 +6,13 @@ use wharf_driver::Capabilities;
 use wharf_driver_fs::{FsDriver, Options};
 use wharf_testkit::{driver_suite, driver_suite::Subject};
 
-const FILESYSTEM: Capabilities =
-    Capabilities { create_if_absent: true, file_regions: true, presign: false, persistent: true };
+const FILESYSTEM: Capabilities = Capabilities {
+    create_if_absent: true,
+    file_regions: true,
+    presign: false,
+    persistent: true,
+    remote: false,
+};
 
 driver_suite!(filesystem, capabilities: FILESYSTEM, new: || temporary(Options::default()));
 driver_suite!(

@@ -138,6 +138,8 @@ pub struct Capabilities {
     pub presign: bool,
     /// What is stored outlives the process.
     pub persistent: bool,
+    /// Each operation is a request to another machine: it takes long, and may cost money.
+    pub remote: bool,
 }
 
 /// What happens to content that is there already.

@@ -7,8 +7,13 @@ use wharf_driver::{
 };
 use wharf_testkit::{driver_suite, driver_suite::Subject};
 
-const MEMORY: Capabilities =
-    Capabilities { create_if_absent: true, file_regions: false, presign: false, persistent: false };
+const MEMORY: Capabilities = Capabilities {
+    create_if_absent: true,
+    file_regions: false,
+    presign: false,
+    persistent: false,
+    remote: false,
+};
 
 driver_suite!(memory, capabilities: MEMORY, new: || Subject::new(MemoryDriver::new()));
 driver_suite!(named, capabilities: MEMORY, new: || wrapped(|inner| Arc::new(Named::new(inner))));

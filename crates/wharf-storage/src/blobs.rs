@@ -40,6 +40,29 @@ impl Blobs {
         target.ok_or_else(|| Error::blob_unknown(digest))
     }
 
+    /// What is remembered of a blob where each request takes long. Its link says whether the
+    /// repository has it; that the bytes are there is taken for granted as long as nobody misses
+    /// them, and is looked at whenever a manifest that needs them is pushed. Elsewhere the store
+    /// itself is asked: a collection by another program may have taken the bytes and left the link.
+    async fn known(&self, digest: &Digest) -> Option<Descriptor> {
+        match self.scope.cache().filter(|_| self.scope.store.remote) {
+            Some(cache) => cache.get(digest).await,
+            None => None,
+        }
+    }
+
+    /// What the store says of a blob.
+    async fn located(&self, digest: &Digest) -> Result<Descriptor> {
+        let link = layout::layer_link(&self.scope.name, digest);
+        let size = self.scope.vault().linked(&link, digest).await?;
+        let located = size.map(|size| descriptor(digest, size));
+        let located = located.ok_or_else(|| Error::blob_unknown(digest))?;
+        if let Some(cache) = self.scope.cache().filter(|_| self.scope.store.remote) {
+            cache.set(digest, located.clone()).await;
+        }
+        Ok(located)
+    }
+
     /// Says that a blob is not there, and has the cache forget it.
     async fn gone(&self, digest: &Digest) -> Error {
         if let Some(cache) = self.scope.cache() {
@@ -64,14 +87,16 @@ impl Blobs {
 #[async_trait]
 impl BlobStatter for Blobs {
     async fn stat(&self, digest: &Digest) -> Result<Descriptor> {
-        let link = layout::layer_link(&self.scope.name, digest);
-        // The store itself is asked: a collection in another process may have taken the bytes and
-        // left the link, and a client that is told of them would not send them again.
-        let Some(size) = self.scope.vault().linked(&link, digest).await? else {
-            return Err(self.gone(digest).await);
+        let described = match self.known(digest).await {
+            Some(known) => self.target(digest).await.map(|_| known),
+            None => self.located(digest).await,
         };
-        self.scope.store.recent.note(digest, &self.scope.name);
-        Ok(descriptor(digest, size))
+        match described {
+            Ok(_) => self.scope.store.recent.note(digest, &self.scope.name),
+            Err(ref error) if error.is_unknown() => return Err(self.gone(digest).await),
+            Err(_) => {}
+        }
+        described
     }
 }
 
@@ -155,7 +180,10 @@ impl BlobRedirector for Blobs {
         if !matches!(method, "GET" | "HEAD") {
             return Ok(None);
         }
-        self.describe(digest, target).await?;
+        // Where it is a journey to look, the backend itself says that it has no such blob.
+        if !self.scope.store.remote {
+            self.describe(digest, target).await?;
+        }
         let request = PresignRequest { method, valid_for: REDIRECT_FOR };
         self.scope.vault().presign(&target, &request).await
     }

@@ -7,6 +7,7 @@ mod digests;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod hints;
 mod key;
 mod layout;
 mod links;

@@ -10,13 +10,14 @@ mod put;
 mod references;
 
 use async_trait::async_trait;
+use futures_util::future::join;
 use wharf_core::{
     Error, Fetched, GetOptions, ManifestBytes, ManifestEnumerator, ManifestStore, Page,
     PageRequest, PutOptions, Result, Stored,
 };
 use wharf_digest::Digest;
 use wharf_manifest::Descriptor;
-use wharf_reference::TagOrDigest;
+use wharf_reference::{Tag, TagOrDigest};
 
 use crate::{digests, layout, store::Scope, tags::Tags};
 
@@ -35,15 +36,39 @@ impl Manifests {
 
     /// What a reference leads to. A tag whose manifest is gone is as good as no tag.
     async fn found(&self, reference: &TagOrDigest) -> Result<ManifestBytes> {
-        let digest = match reference {
-            TagOrDigest::Digest(digest) => Some(*digest),
-            TagOrDigest::Tag(tag) => self.tags.current(tag).await?,
-        };
-        let found = match digest {
-            Some(digest) => find::manifest(&self.scope, &digest).await?,
-            None => None,
+        let found = match reference {
+            TagOrDigest::Digest(digest) => find::manifest(&self.scope, digest).await?,
+            TagOrDigest::Tag(tag) if self.scope.store.remote => self.tagged_as_before(tag).await?,
+            TagOrDigest::Tag(tag) => self.tagged(tag).await?,
         };
         found.ok_or_else(|| Error::manifest_unknown(&self.scope.name, reference.clone()))
+    }
+
+    async fn tagged(&self, tag: &Tag) -> Result<Option<ManifestBytes>> {
+        match self.tags.current(tag).await? {
+            Some(digest) => find::manifest(&self.scope, &digest).await,
+            None => Ok(None),
+        }
+    }
+
+    /// [`Manifests::tagged`] where each request takes long: what the tag pointed to when it was read
+    /// last is looked for while the tag is read, since it hardly ever points elsewhere.
+    async fn tagged_as_before(&self, tag: &Tag) -> Result<Option<ManifestBytes>> {
+        let (name, pointed) = (&self.scope.name, &self.scope.store.pointed);
+        let Some(before) = pointed.last(name, tag) else {
+            let found = self.tagged(tag).await?;
+            found.iter().for_each(|found| pointed.note(name, tag, &found.digest()));
+            return Ok(found);
+        };
+        let looks = join(self.tags.current(tag), find::manifest(&self.scope, &before));
+        match looks.await {
+            (Ok(Some(now)), found) if now == before => found,
+            (Ok(Some(now)), _) => {
+                pointed.note(name, tag, &now);
+                find::manifest(&self.scope, &now).await
+            }
+            (gone, _) => gone.map(|_| None),
+        }
     }
 }
 

@@ -8,8 +8,13 @@ use wharf_driver::Driver;
 use wharf_reference::RepositoryName;
 
 use crate::{
-    Options, manifests::find::Kept, recent::Recent, referrers::Entries, turns::Turns,
-    uploads::Writers, vault::Vault,
+    Options,
+    manifests::find::Kept,
+    recent::{Pointed, Recent},
+    referrers::Entries,
+    turns::Turns,
+    uploads::Writers,
+    vault::Vault,
 };
 
 /// A local registry.
@@ -18,6 +23,7 @@ pub(crate) struct Store {
     pub(crate) options: Options,
     pub(crate) vault: Vault,
     pub(crate) recent: Recent,
+    pub(crate) pointed: Pointed,
     /// Manifests that were read, which is not to say that they are there.
     pub(crate) manifests: ContentCache<Arc<Kept>>,
     /// How many uploads are being written, which share memory.
@@ -26,6 +32,8 @@ pub(crate) struct Store {
     pub(crate) turns: Turns,
     /// What referrers are listed as.
     pub(crate) entries: Entries,
+    /// Whether to ask the store is a journey.
+    pub(crate) remote: bool,
     /// Held while the referrers of a repository are imported, so that this is done once.
     pub(crate) import: tokio::sync::Mutex<()>,
 }
@@ -43,10 +51,19 @@ pub(crate) struct Scope {
 impl Store {
     pub(crate) fn new(driver: Arc<dyn Driver>, options: Options) -> Self {
         let vault = Vault::new(Arc::clone(&driver));
-        let (recent, writers) = (Recent::default(), Writers::default());
-        let (turns, entries, import) = (Turns::default(), Entries::default(), Default::default());
-        let manifests = ContentCache::new(options.manifest_memory, Kept::size);
-        Self { driver, options, vault, recent, manifests, writers, turns, entries, import }
+        Self {
+            manifests: ContentCache::new(options.manifest_memory, Kept::size),
+            remote: driver.capabilities().remote,
+            recent: Recent::default(),
+            pointed: Pointed::default(),
+            writers: Writers::default(),
+            turns: Turns::default(),
+            entries: Entries::default(),
+            import: tokio::sync::Mutex::default(),
+            driver,
+            options,
+            vault,
+        }
     }
 
     /// Fails if nothing may be written.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::join, stream};
 use wharf_content::ByteRange;
 use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
@@ -72,10 +72,29 @@ impl Vault {
         link: &StoragePath,
         digest: &Digest,
     ) -> Result<Option<(Digest, u64)>> {
+        if self.driver.capabilities().remote {
+            return self.locate_at_once(link, digest).await;
+        }
         let Some(target) = links::resolve(&*self.driver, link, digest).await? else {
             return Ok(None);
         };
         Ok(self.present(&target).await?.map(|size| (target, size)))
+    }
+
+    /// [`Vault::locate`] where each request takes long: a link leads elsewhere in old stores only.
+    async fn locate_at_once(
+        &self,
+        link: &StoragePath,
+        digest: &Digest,
+    ) -> Result<Option<(Digest, u64)>> {
+        let (target, size) =
+            join(links::resolve(&*self.driver, link, digest), self.present(digest)).await;
+        let Some(target) = target? else { return Ok(None) };
+        let size = match target == *digest {
+            true => size?,
+            false => self.present(&target).await?,
+        };
+        Ok(size.map(|size| (target, size)))
     }
 }
 

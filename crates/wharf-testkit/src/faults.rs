@@ -22,6 +22,7 @@ use wharf_driver::{
 pub struct FaultyDriver {
     inner: Arc<dyn Driver>,
     faults: Arc<Faults>,
+    remote: bool,
 }
 
 /// What fails; shared with the sessions of the driver.
@@ -97,7 +98,14 @@ struct FaultyUpload {
 impl FaultyDriver {
     /// Wraps a driver; nothing fails yet.
     pub fn new(inner: Arc<dyn Driver>) -> Self {
-        Self { inner, faults: Arc::default() }
+        let remote = inner.capabilities().remote;
+        Self { inner, faults: Arc::default(), remote }
+    }
+
+    /// Has each call be a request to another machine, which is worth counting.
+    #[must_use]
+    pub fn remote(self) -> Self {
+        Self { remote: true, ..self }
     }
 
     /// The switch for its faults.
@@ -182,7 +190,7 @@ impl Driver for FaultyDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        Capabilities { remote: self.remote, ..self.inner.capabilities() }
     }
 
     fn ready(&self) -> Option<&dyn Ready> {

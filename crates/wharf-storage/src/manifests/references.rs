@@ -36,6 +36,12 @@ pub(super) async fn check(scope: &Scope, manifest: &Manifest) -> Result<()> {
     }
     let mut named = BTreeSet::new();
     missing.retain(|digest| named.insert(*digest));
+    // Whoever believed that they were there asks again.
+    if let Some(cache) = scope.cache() {
+        for digest in &missing {
+            cache.clear(digest).await;
+        }
+    }
     match missing.is_empty() {
         true => Ok(()),
         false => Err(ErrorKind::ManifestReferencesUnknown(missing).into()),

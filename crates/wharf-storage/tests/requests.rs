@@ -1,0 +1,208 @@
+//! How many requests reads of a store cost that is another machine, and that none of them is spared
+//! at the price of the truth.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wharf_cache::MokaDescriptorCache;
+use wharf_core::{
+    CreateOptions, CreateOutcome, Fetched, GetOptions, ManifestBytes, Namespace, PutOptions,
+    Repository, RequestContext,
+};
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::{Driver, MemoryDriver, StoragePath};
+use wharf_manifest::{Descriptor, MediaType};
+use wharf_reference::{RepositoryName, Tag, TagOrDigest};
+use wharf_storage::{Options, StorageNamespace};
+use wharf_testkit::faults::{Faults, FaultyDriver};
+
+/// A repository, as one process sees it.
+struct Replica {
+    repository: Arc<dyn Repository>,
+    requests: Arc<Faults>,
+}
+
+/// A store with an image that is tagged `latest`.
+struct Store {
+    driver: Arc<MemoryDriver>,
+    layer: Digest,
+    manifest: Digest,
+}
+
+// === impl Store ===
+
+impl Store {
+    async fn with_an_image() -> Self {
+        let driver = Arc::new(MemoryDriver::new());
+        let (layer, manifest) = (Digest::sha256(b"layer"), Digest::sha256(b""));
+        let mut store = Self { driver, layer, manifest };
+        store.manifest = store.push("layer").await;
+        store
+    }
+
+    /// Another process over the same store.
+    fn replica(&self) -> Replica {
+        let inner = Arc::clone(&self.driver) as Arc<dyn Driver>;
+        let driver = FaultyDriver::new(inner).remote();
+        let requests = driver.faults();
+        let cache = Some(Arc::new(MokaDescriptorCache::default()) as _);
+        let options = Options { cache, delete: true, ..Options::default() };
+        let name = RepositoryName::parse("library/a").unwrap();
+        let namespace = StorageNamespace::new(Arc::new(driver), options);
+        Replica {
+            repository: namespace.repository(&name, &RequestContext::internal("test")),
+            requests,
+        }
+    }
+
+    /// Tags an image of one layer, by a process of its own.
+    async fn push(&self, layer: &'static str) -> Digest {
+        let replica = self.replica();
+        let layer = replica.push_blob(layer).await;
+        let manifest = image(&layer);
+        let options = PutOptions { tags: vec![tag()], ..PutOptions::default() };
+        replica.repository.blobs().put(&MediaType::octet_stream(), "{}".into()).await.unwrap();
+        replica.repository.manifests().put(manifest.clone(), options).await.unwrap();
+        manifest.digest()
+    }
+
+    async fn remove(&self, path: &str) {
+        self.driver.delete(&StoragePath::parse(path).unwrap()).await.unwrap();
+    }
+}
+
+// === impl Replica ===
+
+impl Replica {
+    async fn push_blob(&self, content: &'static str) -> Digest {
+        let digest = Digest::sha256(content.as_bytes());
+        let created = self.repository.blobs().create(CreateOptions::default()).await.unwrap();
+        let CreateOutcome::Upload(mut writer) = created else {
+            panic!("nothing was to be mounted")
+        };
+        writer.write(Bytes::from(content)).await.unwrap();
+        writer.commit(&digest).await.unwrap();
+        digest
+    }
+
+    /// What a look costs.
+    async fn cost<T>(&self, look: impl Future<Output = T>) -> (u64, T) {
+        self.requests.heal();
+        let seen = look.await;
+        (self.requests.calls(), seen)
+    }
+
+    async fn manifest(&self, reference: impl Into<TagOrDigest>) -> (u64, Option<Digest>) {
+        let reference = reference.into();
+        let manifests = self.repository.manifests();
+        let (cost, fetched) = self.cost(manifests.get(&reference, GetOptions::default())).await;
+        let digest = match fetched {
+            Ok(Fetched::Manifest(manifest)) => Some(manifest.digest()),
+            Ok(Fetched::NotModified(descriptor)) => Some(descriptor.digest),
+            Err(error) if error.is_unknown() => None,
+            Err(error) => panic!("{error}"),
+        };
+        (cost, digest)
+    }
+
+    async fn head(&self, digest: &Digest) -> (u64, Option<u64>) {
+        let (cost, described) = self.cost(self.repository.blobs().stat(digest)).await;
+        (cost, described.ok().map(|descriptor| descriptor.size))
+    }
+}
+
+fn tag() -> Tag {
+    Tag::parse("latest").unwrap()
+}
+
+fn image(layer: &Digest) -> ManifestBytes {
+    let config = Descriptor::new(MediaType::octet_stream(), Digest::sha256(b"{}"), 2);
+    let layer = Descriptor::new(MediaType::octet_stream(), *layer, 5);
+    let text = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": MediaType::oci_manifest(),
+        "config": config,
+        "layers": [layer],
+    });
+    let bytes = serde_json::to_vec(&text).unwrap();
+    ManifestBytes::new(MediaType::oci_manifest(), bytes.into(), Algorithm::Sha256)
+}
+
+#[tokio::test]
+async fn a_manifest_by_tag_costs_three_requests_and_then_two() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    for cost in [3, 2, 2] {
+        assert_eq!(replica.manifest(tag()).await, (cost, Some(store.manifest)));
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_by_digest_costs_two_requests_and_then_one() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    for cost in [2, 1, 1] {
+        assert_eq!(replica.manifest(store.manifest).await, (cost, Some(store.manifest)));
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_elsewhere_is_followed_at_once() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    replica.manifest(tag()).await.1.unwrap();
+    let moved = store.push("other").await;
+    assert_ne!(moved, store.manifest);
+    assert_eq!(replica.manifest(tag()).await, (4, Some(moved)));
+    assert_eq!(replica.manifest(tag()).await, (2, Some(moved)));
+}
+
+#[tokio::test]
+async fn what_another_process_deleted_is_gone_at_once() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    replica.manifest(tag()).await.1.unwrap();
+    assert_eq!(replica.head(&store.layer).await.1, Some(5));
+    let other = store.replica().repository;
+    other.manifests().delete(&store.manifest).await.unwrap();
+    other.blobs().deleter().unwrap().delete(&store.layer).await.unwrap();
+    assert_eq!(replica.manifest(tag()).await.1, None);
+    assert_eq!(replica.manifest(store.manifest).await.1, None);
+    assert_eq!(replica.head(&store.layer).await.1, None);
+}
+
+#[tokio::test]
+async fn the_head_of_a_blob_costs_two_requests_and_then_one() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    for cost in [2, 1, 1] {
+        assert_eq!(replica.head(&store.layer).await, (cost, Some(5)));
+    }
+    let missing = Digest::sha256(b"missing");
+    assert_eq!(replica.head(&missing).await, (2, None));
+}
+
+/// A blob whose bytes were taken from behind our back is believed to be there until somebody needs
+/// it; then it is not, so that a client sends it again.
+#[tokio::test]
+async fn bytes_that_are_gone_are_missed_by_whoever_needs_them() {
+    let store = Store::with_an_image().await;
+    let hex = store.layer.encoded();
+    for need in ["pull", "push"] {
+        let replica = store.replica();
+        assert_eq!(replica.push_blob("layer").await, store.layer);
+        store.remove(&format!("docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2])).await;
+        assert_eq!(replica.head(&store.layer).await, (1, Some(5)), "{need}");
+        let refused = match need {
+            "pull" => replica.repository.blobs().open(&store.layer, None).await.is_err(),
+            _ => {
+                let options = PutOptions::default();
+                replica.repository.manifests().put(image(&store.layer), options).await.is_err()
+            }
+        };
+        assert!(refused, "{need}");
+        assert_eq!(replica.head(&store.layer).await, (2, None), "{need}");
+    }
+}
