@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
-use crate::{Outcome, check_layers, codegen, conformance, deps, e2e, process};
+use crate::{Outcome, check_layers, codegen, conformance, deps, dist, e2e, process};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
@@ -28,7 +28,7 @@ const FUZZ_SECONDS: u64 = 30;
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate checked and tested by
 /// itself), deps, deny, conformance (both drivers), e2e (four clients), crash (200 kills), compat
 /// (stores exchanged with distribution). With --full also the long ones: e2e-all (every client that
-/// is there), fuzz.
+/// is there), fuzz, dist (the static binary and the container image, run by docker).
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Add the long steps
@@ -66,6 +66,7 @@ const STEPS: &[Step] = &[
     Step { name: "compat", long: false, run: compat },
     Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
     Step { name: "fuzz", long: true, run: fuzz },
+    Step { name: "dist", long: true, run: || dist::run(&task(&["--image"])) },
 ];
 
 /// Runs the steps, and prints what each of them took.

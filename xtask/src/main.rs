@@ -12,8 +12,11 @@ mod ci;
 mod codegen;
 mod conformance;
 mod deps;
+mod dist;
+mod docker;
 mod e2e;
 mod files;
+mod image;
 mod layers;
 mod process;
 mod server;
@@ -37,6 +40,7 @@ enum Task {
     Codegen(codegen::Args),
     Conformance(conformance::Args),
     Deps(deps::Args),
+    Dist(dist::Args),
     E2e(e2e::Args),
     Ci(ci::Args),
 }
@@ -61,6 +65,7 @@ impl Task {
             Task::Codegen(args) => codegen::run(&args),
             Task::Conformance(args) => conformance::run(&args),
             Task::Deps(args) => deps::run(&args),
+            Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
             Task::Ci(args) => ci::run(&args),
         }

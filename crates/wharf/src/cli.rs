@@ -28,6 +28,14 @@ pub(crate) enum Command {
         /// or else the embedded default. Variables such as REGISTRY_HTTP_ADDR override its keys
         config: Option<PathBuf>,
     },
+    /// Ask the registry of a configuration whether it is well
+    ///
+    /// Exits with 0 if it answers, which over TLS means that it accepts a connection, and with 1 if
+    /// not.
+    Health {
+        /// The configuration that it serves, found as `serve` finds it
+        config: Option<PathBuf>,
+    },
     /// Print the version
     Version,
 }

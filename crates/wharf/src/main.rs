@@ -5,6 +5,7 @@
 
 mod cli;
 mod files;
+mod health;
 mod lines;
 mod load;
 mod log;
@@ -23,6 +24,7 @@ use crate::cli::{Cli, Command};
 fn main() -> ExitCode {
     let result = match Cli::parse().command.unwrap_or_default() {
         Command::Serve { config } => serve::serve(config.as_deref()),
+        Command::Health { config } => health::health(config.as_deref()),
         Command::Version => version(),
     };
     match result {

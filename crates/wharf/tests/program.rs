@@ -151,6 +151,30 @@ fn what_is_wrong_is_said_and_ends_with_1() {
 }
 
 #[test]
+fn health_is_asked_for_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "prefix: /some/where/");
+    let config = config.to_str().expect("UTF-8");
+    let mut program = Program::start(&["serve", config]);
+    let address = program.address().0.to_string();
+    let ask = || {
+        let mut health = wharf(&["health", config]);
+        health.env("REGISTRY_HTTP_ADDR", &address);
+        finish(Program::spawn(health))
+    };
+    let asked = ask();
+    assert!(asked.status.success(), "{asked:?}");
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("200 OK"), "{asked:?}");
+
+    program.signal("TERM");
+    assert!(program.wait().success());
+    let asked = ask();
+    assert_eq!(asked.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(said.contains(&format!("no registry at {address}: ")), "{said}");
+}
+
+#[test]
 fn the_command_line_explains_itself() {
     for (arguments, code, expected) in [
         (&["version"][..], 0, concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -248,7 +272,10 @@ fn wharf(arguments: &[&str]) -> Command {
 
 /// Runs the program to its end, which has to come by itself.
 fn run(arguments: &[&str]) -> Output {
-    let mut program = Program::spawn(wharf(arguments));
+    finish(Program::spawn(wharf(arguments)))
+}
+
+fn finish(mut program: Program) -> Output {
     let status = program.wait();
     let mut stdout = Vec::new();
     program.child.stdout.take().expect("piped").read_to_end(&mut stdout).expect("text");

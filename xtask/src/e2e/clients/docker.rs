@@ -2,65 +2,35 @@
 //! pushes.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Client, LIMIT, Pulled, Station, pack};
+use crate::Outcome;
+use crate::docker::Daemon;
 use crate::e2e::{
     fixtures::Fixture,
     layout::{Layout, diff_ids, digest, list},
 };
-use crate::process::Background;
-use crate::{Outcome, process};
-
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 struct Docker {
     station: Station,
-    socket: PathBuf,
-    /// Ends with the client.
-    _daemon: Background,
+    daemon: Daemon,
 }
 
 pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
-    let socket = station.home.join("docker.sock");
-    let mut daemon = station.command("dockerd");
-    daemon.arg("--data-root").arg(station.home.join("data"));
-    daemon.arg("--exec-root").arg(station.home.join("exec"));
-    daemon.arg("--pidfile").arg(station.home.join("docker.pid"));
-    daemon.arg("--host").arg(format!("unix://{}", socket.display()));
-    // No containers run: neither a network nor a union of file systems is needed.
-    daemon.args(["--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip6tables=false"]);
-    let log = station.home.join("dockerd.log");
-    let daemon = Background::start(&mut daemon, File::create(&log)?, STOP_LIMIT)?;
-    let docker = Docker { station: station.clone(), socket, _daemon: daemon };
-    docker.wait().map_err(|error| {
-        format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
-    })?;
-    Ok(Box::new(docker))
+    // No containers run.
+    let daemon = Daemon::start(station.command("dockerd"), &station.home)?;
+    Ok(Box::new(Docker { station: station.clone(), daemon }))
 }
 
 // === impl Docker ===
 
 impl Docker {
-    fn command(&self) -> Command {
-        let mut docker = self.station.command("docker");
-        docker.env_remove("DOCKER_CONTEXT");
-        docker.arg("--host").arg(format!("unix://{}", self.socket.display()));
-        docker
-    }
-
     fn run(&self, words: &[&str]) -> Outcome<String> {
-        process::output(self.command().args(words), LIMIT)
-    }
-
-    fn wait(&self) -> Outcome {
-        let answers = || process::output(self.command().arg("version"), START_LIMIT).is_ok();
-        process::wait_until("dockerd answers", START_LIMIT, answers)
+        self.daemon.run(words, LIMIT)
     }
 }
 
