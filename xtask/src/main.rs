@@ -20,6 +20,7 @@ mod image;
 mod layers;
 mod process;
 mod server;
+mod services;
 mod workspace;
 
 /// What a task comes to: nothing, or why not.
@@ -42,6 +43,7 @@ enum Task {
     Deps(deps::Args),
     Dist(dist::Args),
     E2e(e2e::Args),
+    Services(services::Args),
     Ci(ci::Args),
 }
 
@@ -67,6 +69,7 @@ impl Task {
             Task::Deps(args) => deps::run(&args),
             Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
+            Task::Services(args) => services::run(&args),
             Task::Ci(args) => ci::run(&args),
         }
     }

@@ -1,0 +1,197 @@
+//! The services there are: how each is started, and what a test is told of it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use wharf_testkit::raw::Client;
+
+use super::program;
+use crate::workspace::Workspace;
+use crate::{Outcome, process};
+
+/// A service, or a family of which any member does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// MinIO if it is installed, else moto
+    S3,
+    /// The S3 that many run themselves
+    Minio,
+    /// S3 with everything, in memory
+    Moto,
+    /// Azurite
+    Azure,
+    /// fake-gcs-server
+    Gcs,
+    /// redis-server
+    Redis,
+}
+
+/// The bucket, or container, that is there when a store has started.
+const BUCKET: &str = "wharf";
+
+const ACCESS_KEY: &str = "wharf-test";
+const SECRET_KEY: &str = "wharf-test-secret";
+
+/// The account of every emulator of Azure, which is no secret.
+const AZURE_ACCOUNT: &str = "devstoreaccount1";
+const AZURE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// Makes a container; a request to Azure cannot be made without a signature.
+const AZURE_CONTAINER: &str = include_str!("azure_container.js");
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+// === impl Kind ===
+
+impl Kind {
+    /// Those that are services themselves.
+    pub(crate) const REAL: &[Kind] =
+        &[Kind::Minio, Kind::Moto, Kind::Azure, Kind::Gcs, Kind::Redis];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::S3 => "s3",
+            Kind::Minio => "minio",
+            Kind::Moto => "moto",
+            Kind::Azure => "azure",
+            Kind::Gcs => "gcs",
+            Kind::Redis => "redis",
+        }
+    }
+
+    /// What a member of a family stands for is any of these.
+    pub(crate) fn members(&self) -> &[Kind] {
+        match self {
+            Kind::S3 => &[Kind::Minio, Kind::Moto],
+            real => std::slice::from_ref(real),
+        }
+    }
+
+    /// The service that is meant.
+    pub(crate) fn real(self) -> Kind {
+        match self {
+            Kind::S3 if process::find("minio").is_some() => Kind::Minio,
+            Kind::S3 => Kind::Moto,
+            real => real,
+        }
+    }
+
+    /// Why it cannot be started here, unless it can.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        let program = match self.real() {
+            Kind::Minio => "minio",
+            Kind::Gcs => "fake-gcs-server",
+            Kind::Redis => "redis-server",
+            // These are installed.
+            Kind::Moto => "python3",
+            _ => "npm",
+        };
+        process::find(program).is_none().then_some(program)
+    }
+
+    /// The command that starts it; what it needs is installed first.
+    pub(super) fn command(
+        self,
+        workspace: &Workspace,
+        address: SocketAddr,
+        folder: &Path,
+    ) -> Outcome<Command> {
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let mut command;
+        match self.real() {
+            Kind::Minio => {
+                // A folder is a bucket.
+                std::fs::create_dir_all(folder.join(BUCKET))?;
+                command = Command::new("minio");
+                command.arg("server").arg(folder).args(["--address", &address.to_string()]);
+                command.args(["--console-address", "127.0.0.1:0"]);
+                command.env("MINIO_ROOT_USER", ACCESS_KEY);
+                command.env("MINIO_ROOT_PASSWORD", SECRET_KEY).env("MINIO_UPDATE", "off");
+            }
+            Kind::Azure => {
+                command = Command::new(program::azurite(workspace)?);
+                command.args(["--blobHost", &host, "--blobPort", &port]).arg("--location");
+                command.arg(folder).args(["--skipApiVersionCheck", "--disableTelemetry"]);
+                command.arg("--silent");
+            }
+            Kind::Gcs => {
+                command = Command::new("fake-gcs-server");
+                command.args(["-scheme", "http", "-host", &host, "-port", &port]);
+                command.args(["-backend", "filesystem", "-filesystem-root"]).arg(folder);
+                command.args(["-public-host", &address.to_string(), "-log-level", "error"]);
+            }
+            Kind::Redis => {
+                command = Command::new("redis-server");
+                command.args(["--bind", &host, "--port", &port, "--save", ""]);
+                command.args(["--appendonly", "no"]).current_dir(folder);
+            }
+            _ => {
+                command = Command::new(program::moto(workspace)?);
+                command.args(["-H", &host, "-p", &port]);
+            }
+        }
+        Ok(command)
+    }
+
+    /// Makes the bucket in a service that has just begun to answer.
+    pub(super) fn prepare(self, address: SocketAddr) -> Outcome {
+        let mut client = Client::new(address);
+        let answer = match self.real() {
+            Kind::Moto => client.request("PUT", &format!("/{BUCKET}"), &[], b"")?,
+            Kind::Gcs => {
+                let body = format!("{{\"name\":\"{BUCKET}\"}}");
+                let headers = [("Content-Type", "application/json")];
+                client.request("POST", "/storage/v1/b?project=test", &headers, body.as_bytes())?
+            }
+            Kind::Azure => {
+                let mut node = Command::new("node");
+                node.args(["-e", AZURE_CONTAINER, &address.to_string()]);
+                node.args([AZURE_ACCOUNT, AZURE_KEY, BUCKET]);
+                return process::output(&mut node, LIMIT).map(drop);
+            }
+            _ => return Ok(()),
+        };
+        match answer.status {
+            200 => Ok(()),
+            status => Err(format!("{}: no bucket was made: {status}", self.name()).into()),
+        }
+    }
+
+    /// Whether it answers.
+    pub(super) fn answers(self, address: SocketAddr) -> bool {
+        match self.real() {
+            Kind::Redis => std::net::TcpStream::connect(address).is_ok(),
+            _ => Client::new(address).request("GET", "/", &[], b"").is_ok(),
+        }
+    }
+
+    /// What tests are told: the name of a variable, and its value.
+    pub(crate) fn variable(self, address: SocketAddr) -> (&'static str, String) {
+        match self.real() {
+            Kind::Azure => ("WHARF_TEST_AZURE", azure_section(address)),
+            Kind::Gcs => {
+                let section = format!("gcs: {{bucket: {BUCKET}, endpoint: \"http://{address}\"}}");
+                ("WHARF_TEST_GCS", section)
+            }
+            Kind::Redis => ("WHARF_TEST_REDIS", address.to_string()),
+            _ => ("WHARF_TEST_S3", s3_section(address)),
+        }
+    }
+}
+
+fn s3_section(address: SocketAddr) -> String {
+    format!(
+        "s3: {{bucket: {BUCKET}, region: us-east-1, regionendpoint: \"http://{address}\", \
+         forcepathstyle: true, secure: false, accesskey: {ACCESS_KEY}, secretkey: {SECRET_KEY}}}"
+    )
+}
+
+fn azure_section(address: SocketAddr) -> String {
+    format!(
+        "azure: {{container: {BUCKET}, accountname: {AZURE_ACCOUNT}, accountkey: {AZURE_KEY}, \
+         credentials: {{type: shared_key}}, serviceurl: \"http://{address}/{AZURE_ACCOUNT}\"}}"
+    )
+}
