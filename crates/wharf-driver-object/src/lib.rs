@@ -1,0 +1,43 @@
+//! Storage of a registry in an object store: S3, Azure Blob, Google Cloud Storage, or memory.
+//!
+//! An [`ObjectDriver`] is a [`Driver`](wharf_driver::Driver) over a [`Store`]: an
+//! [`ObjectStore`](object_store::ObjectStore), and what that leaves out as small seams, each of which
+//! may be absent: pages of a list, [`Assemble`] (make one object of several, inside of the store),
+//! [`Orphans`] (multipart uploads that nobody finished), and a signer. What a cloud's crate has to do
+//! is to build the store from its parameters and to implement the seams.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use object_store::memory::InMemory;
+//! use wharf_driver::{Driver, Error, PutMode, StoragePath};
+//! use wharf_driver_object::{ObjectDriver, Options, Store};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let store = Store::new(Arc::new(InMemory::new()));
+//! let driver = ObjectDriver::new("memory", store, Options::default())?;
+//! let path = StoragePath::parse("a/link").expect("a valid path");
+//! driver.put(&path, "hello".into(), PutMode::Create).await?;
+//! assert_eq!(driver.get(&path, 64).await?, "hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Keys are the prefix, then the path: exactly what docker/distribution writes.
+
+mod assemble;
+mod driver;
+mod error;
+mod listing;
+mod objects;
+mod options;
+mod probe;
+mod seams;
+
+pub use assemble::ReadBack;
+pub use driver::ObjectDriver;
+pub use error::kind_of;
+pub use options::Options;
+pub use probe::create_if_absent;
+pub use seams::{Assemble, Orphan, OrphanPage, Orphans, Piece, Sign, Store};

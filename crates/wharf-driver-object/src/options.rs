@@ -1,0 +1,32 @@
+//! What the operator, or the cloud's crate, chooses.
+
+use std::time::Duration;
+
+/// How a driver uses its store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The folder of the bucket below which everything lies, without slashes around it; empty for
+    /// the bucket itself.
+    pub prefix: String,
+    /// Whether create-if-absent holds in this store: what [`create_if_absent`](crate::create_if_absent)
+    /// found out.
+    pub create_if_absent: bool,
+    /// Whether what is stored outlives the process.
+    pub persistent: bool,
+    /// The most bytes of all uploads together that are held until they are stored.
+    pub memory: usize,
+    /// How long one request may take, its retries included, and one read of a body.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            create_if_absent: true,
+            persistent: false,
+            memory: 512 << 20,
+            patience: Duration::from_secs(300),
+        }
+    }
+}

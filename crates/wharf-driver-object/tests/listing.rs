@@ -1,0 +1,120 @@
+//! Lists: in order, and at the price of their page.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod support;
+
+use support::TestStore;
+use wharf_driver::{Driver, ListRequest, PutMode, StoragePath};
+use wharf_driver_object::Options;
+
+fn path(text: &str) -> StoragePath {
+    StoragePath::parse(text).unwrap()
+}
+
+async fn names(
+    driver: &dyn Driver,
+    folder: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<String> {
+    let listing = driver.list(&path(folder), ListRequest { after, limit }).await.unwrap();
+    listing.entries.into_iter().map(|entry| entry.name).collect()
+}
+
+#[tokio::test]
+async fn a_page_costs_a_page() {
+    let store = TestStore::new();
+    let driver = store.driver(Options::default());
+    for number in 0..3000 {
+        let at = path(&format!("tags/v{number:04}/current/link"));
+        driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
+        let at = path(&format!("tags/v{number:04}/index/sha256/a/link"));
+        driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
+    }
+    for (after, limit, first, requests) in [
+        (None, 100, "v0000", 1),
+        (Some("v1499"), 100, "v1500", 1),
+        (Some("v0999"), 990, "v1000", 1),
+    ] {
+        store.calls();
+        let page = names(&driver, "tags", after, limit).await;
+        assert_eq!((page.len(), page[0].as_str()), (limit, first));
+        assert_eq!(store.calls(), vec!["page"; requests]);
+    }
+    // More than a page of the store.
+    store.calls();
+    assert_eq!(names(&driver, "tags", None, 2500).await.len(), 2500);
+    assert_eq!(store.calls(), ["page"; 3]);
+}
+
+#[tokio::test]
+async fn versions_cost_a_few_small_requests_more() {
+    let store = TestStore::new();
+    let driver = store.driver(Options { prefix: "some/root".into(), ..Options::default() });
+    let mut expected = Vec::new();
+    for major in 0..10 {
+        expected.push(format!("{major}"));
+        for minor in 0..10 {
+            expected.push(format!("{major}.{minor}"));
+            for patch in 0..10 {
+                expected.push(format!("{major}.{minor}.{patch}"));
+                expected.push(format!("{major}.{minor}.{patch}-alpine"));
+            }
+        }
+    }
+    expected.sort();
+    for name in &expected {
+        let at = path(&format!("tags/{name}/current/link"));
+        driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    while seen.len() < expected.len() {
+        store.calls();
+        seen.extend(names(&driver, "tags", seen.last().cloned().as_deref(), 37).await);
+        let requests = store.calls().len();
+        assert!(requests <= 4, "{requests} requests for a page of 37 names");
+    }
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_store_that_starts_anywhere_gives_the_same_names() {
+    for store in [TestStore::new(), TestStore::new().without_start()] {
+        let driver = store.driver(Options::default());
+        let mut all = Vec::new();
+        for number in 0..1500 {
+            all.push(format!("n{}", number * 7 % 1500).replace('3', "-").replace('4', "."));
+        }
+        all.sort();
+        all.dedup();
+        for name in &all {
+            let at = path(&format!("folder/{name}/x"));
+            driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
+        }
+        for after in (0..all.len()).step_by(97) {
+            let page = names(&driver, "folder", Some(&all[after]), 50).await;
+            assert_eq!(page, all[after + 1..].iter().take(50).cloned().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test]
+async fn content_and_a_folder_of_one_name_are_listed_once() {
+    let store = TestStore::new();
+    let driver = store.driver(Options::default());
+    for at in ["x/a", "x/a/below", "x/a-b", "x/b"] {
+        driver.put(&path(at), "x".into(), PutMode::Overwrite).await.unwrap();
+    }
+    for limit in 1..4 {
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let page = names(&driver, "x", seen.last().cloned().as_deref(), limit).await;
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert_eq!(seen, ["a", "a-b", "b"], "by {limit}");
+    }
+}

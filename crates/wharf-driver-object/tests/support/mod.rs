@@ -1,0 +1,274 @@
+//! A store in memory that gives pages like S3, counts what it is asked, and fails when it is told to.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore},
+    memory::InMemory,
+    path::Path,
+};
+use wharf_driver_object::{ObjectDriver, Options, Store};
+
+/// A store under observation. Clones share it.
+#[derive(Clone, Debug)]
+pub struct TestStore {
+    inner: Arc<InMemory>,
+    watch: Arc<Watch>,
+    /// Whether lists heed where to start.
+    starts_after: bool,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    calls: Mutex<Vec<&'static str>>,
+    fault: Mutex<Option<Fault>>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// Which call, counted from 1 since the fault was set.
+    pub nth: usize,
+    /// All later ones, too.
+    pub lasting: bool,
+    /// In which way.
+    pub how: How,
+}
+
+/// The way in which a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Nothing is done.
+    Before,
+    /// All is done, and the answer is lost.
+    After,
+    /// There is no answer.
+    Hangs,
+}
+
+// === impl TestStore ===
+
+impl TestStore {
+    pub fn new() -> Self {
+        Self { inner: Arc::default(), watch: Arc::default(), starts_after: true }
+    }
+
+    /// As a store that ignores where a list is to start.
+    pub fn without_start(mut self) -> Self {
+        self.starts_after = false;
+        self
+    }
+
+    pub fn store(&self) -> Store {
+        let mut store = Store::new(Arc::new(self.clone()));
+        store.pages = Some(Arc::new(self.clone()));
+        store
+    }
+
+    pub fn driver(&self, options: Options) -> ObjectDriver {
+        ObjectDriver::new("test", self.store(), options).expect("a valid prefix")
+    }
+
+    /// What was asked since the last time.
+    pub fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.watch.calls.lock().unwrap())
+    }
+
+    /// Sets a fault, and counts from now on.
+    pub fn fail(&self, fault: Option<Fault>) {
+        *self.watch.fault.lock().unwrap() = fault;
+        self.calls();
+    }
+
+    /// Every key that is there.
+    pub async fn keys(&self) -> Vec<String> {
+        let keys = self.inner.list(None).map_ok(|object| object.location.to_string());
+        keys.try_collect().await.unwrap()
+    }
+
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        done: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match self.watch.count(name) {
+            None => done.await,
+            Some(How::Before) => Err(away()),
+            Some(How::After) => done.await.and(Err(away())),
+            Some(How::Hangs) => std::future::pending().await,
+        }
+    }
+}
+
+impl Watch {
+    fn count(&self, name: &'static str) -> Option<How> {
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(name);
+        let fault = (*self.fault.lock().unwrap())?;
+        let hit = calls.len() == fault.nth || (fault.lasting && calls.len() > fault.nth);
+        hit.then_some(fault.how)
+    }
+}
+
+fn away() -> Error {
+    let source = "Server returned non-2xx status code: 503 Service Unavailable: SlowDown".into();
+    Error::Generic { store: "test", source }
+}
+
+impl fmt::Display for TestStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TestStore")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for TestStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        self.call("put", self.inner.put_opts(location, payload, opts)).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let begun = self.inner.put_multipart_opts(location, opts);
+        let inner = self.call("begin", begun).await?;
+        Ok(Box::new(TestUpload { inner, store: self.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let name = if options.head { "head" } else { "get" };
+        self.call(name, self.inner.get_opts(location, options)).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let store = self.clone();
+        // As S3 does it: a thousand at a time.
+        let batches = locations.try_chunks(1000).map_err(|error| error.1);
+        let deleted = batches.and_then(move |batch| {
+            let store = store.clone();
+            async move {
+                let inner = Arc::clone(&store.inner);
+                let removed = async move {
+                    let keys = futures_util::stream::iter(batch.into_iter().map(Ok)).boxed();
+                    inner.delete_stream(keys).try_collect::<Vec<_>>().await
+                };
+                store.call("delete", removed).await
+            }
+        });
+        deleted
+            .map_ok(|keys| futures_util::stream::iter(keys.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (store, inner) = (self.clone(), self.inner.list(prefix));
+        let first = async move { store.call("list", async { Ok(inner) }).await };
+        futures_util::stream::once(first).try_flatten().boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.call("list", self.inner.list_with_delimiter(prefix)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.call("copy", self.inner.copy_opts(from, to, options)).await
+    }
+}
+
+#[async_trait]
+impl PaginatedListStore for TestStore {
+    async fn list_paginated(
+        &self,
+        prefix: Option<&str>,
+        opts: PaginatedListOptions,
+    ) -> Result<PaginatedListResult> {
+        self.call("page", async { Ok(self.page(prefix.unwrap_or_default(), opts).await) }).await
+    }
+}
+
+impl TestStore {
+    /// What S3 answers.
+    async fn page(&self, prefix: &str, opts: PaginatedListOptions) -> PaginatedListResult {
+        let most = opts.max_keys.unwrap_or(1000);
+        assert!((1..=1000).contains(&most), "{most} keys are asked for");
+        if let Some(offset) = &opts.offset {
+            assert!(offset.as_str() >= prefix, "{offset:?} sorts before {prefix:?}");
+        }
+        let offset = opts.offset.filter(|_| self.starts_after);
+        let mut items: BTreeMap<String, Option<ObjectMeta>> = BTreeMap::new();
+        let mut objects: Vec<_> = self.inner.list(None).try_collect().await.unwrap();
+        objects.retain(|object: &ObjectMeta| object.location.as_ref().starts_with(prefix));
+        for object in objects {
+            let key = object.location.to_string();
+            if offset.as_ref().is_some_and(|offset| key <= *offset) {
+                continue;
+            }
+            match key[prefix.len()..].find('/').filter(|_| opts.delimiter.is_some()) {
+                Some(slash) => items.insert(key[..=prefix.len() + slash].to_owned(), None),
+                None => items.insert(key, Some(object)),
+            };
+        }
+        let token = opts.page_token;
+        let mut rest = items.into_iter().filter(|(key, _)| token.as_ref().is_none_or(|t| key > t));
+        let mut result = ListResult {
+            common_prefixes: Vec::new(),
+            objects: Vec::new(),
+            extensions: Default::default(),
+        };
+        let mut last = None;
+        for (key, object) in rest.by_ref().take(most) {
+            match object {
+                Some(object) => result.objects.push(object),
+                None => result.common_prefixes.push(Path::parse(&key).unwrap()),
+            }
+            last = Some(key);
+        }
+        let page_token = rest.next().and(last);
+        PaginatedListResult { result, page_token }
+    }
+}
+
+#[derive(Debug)]
+struct TestUpload {
+    inner: Box<dyn MultipartUpload>,
+    store: TestStore,
+}
+
+#[async_trait]
+impl MultipartUpload for TestUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (store, part) = (self.store.clone(), self.inner.put_part(data));
+        Box::pin(async move { store.call("part", part).await })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let store = self.store.clone();
+        store.call("complete", self.inner.complete()).await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let store = self.store.clone();
+        store.call("abort", self.inner.abort()).await
+    }
+}
