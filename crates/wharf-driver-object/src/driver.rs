@@ -32,6 +32,7 @@ impl ObjectDriver {
             create_if_absent: options.create_if_absent,
             presign: store.signer.is_some(),
             persistent: options.persistent,
+            remote: true,
             ..Capabilities::default()
         };
         let objects = Arc::new(Objects::new(store, &options)?);

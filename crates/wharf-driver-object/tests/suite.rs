@@ -12,8 +12,13 @@ use wharf_driver::{Capabilities, Driver};
 use wharf_driver_object::{ObjectDriver, Options, Store};
 use wharf_testkit::driver_suite::Subject;
 
-const CAPABILITIES: Capabilities =
-    Capabilities { create_if_absent: true, file_regions: false, presign: false, persistent: false };
+const CAPABILITIES: Capabilities = Capabilities {
+    create_if_absent: true,
+    file_regions: false,
+    presign: false,
+    persistent: false,
+    remote: true,
+};
 
 fn over(open: impl Fn() -> ObjectDriver + Send + Sync + 'static) -> Subject {
     let open = move || Arc::new(open()) as Arc<dyn Driver>;
