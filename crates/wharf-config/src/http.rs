@@ -1,17 +1,21 @@
 //! `http`: where and how the registry is served.
 
-use std::{fmt, num::NonZeroU64, time::Duration};
+use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError, Secret, Tls,
+    ConfigError, Secret, Tls, TrustedProxies, listen,
     section::{Scalar, Section},
 };
 
 /// Where and how the registry is served.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
-    /// `http.addr`.
+    /// `http.addr`, if that is a port.
     pub address: Address,
+    /// `http.addr`, if `http.net` is `unix`: the socket file in place of a port.
+    pub socket: Option<PathBuf>,
+    /// `http.trustedproxies`.
+    pub trusted_proxies: TrustedProxies,
     /// `http.host`: the URL that clients know it by, without a slash at its end.
     pub host: Option<String>,
     /// `http.prefix`: what stands before `/v2/`; begins and ends with a slash.
@@ -71,7 +75,6 @@ pub struct Limits {
     pub connections: Option<u32>,
 }
 
-struct Tcp;
 struct Url(String);
 struct Prefix(String);
 struct Name(String);
@@ -85,9 +88,12 @@ impl Http {
     const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
     pub(crate) fn read(http: &Section<'_>) -> Result<Self, ConfigError> {
-        http.value::<Tcp>("net")?;
+        let socket = listen::socket(http)?;
+        let address = if socket.is_none() { http.value("addr")? } else { None };
         Ok(Self {
-            address: http.value("addr")?.unwrap_or_default(),
+            address: address.unwrap_or_default(),
+            socket,
+            trusted_proxies: TrustedProxies::read(http)?,
             host: http.value("host")?.and_then(|Url(url)| (!url.is_empty()).then_some(url)),
             prefix: http.value_or("prefix", Prefix("/".to_owned()))?.0,
             secret: http.value("secret")?.filter(|secret: &Secret| !secret.reveal().is_empty()),
@@ -192,16 +198,6 @@ impl Scalar for Address {
         (well_formed && digits)
             .then(|| Some(Self { host: host.to_owned(), port: port.parse().ok()? }))
             .flatten()
-    }
-}
-
-// === impl Tcp ===
-
-impl Scalar for Tcp {
-    const EXPECTED: &'static str = "tcp (unix is not supported yet)";
-
-    fn read(text: &str) -> Option<Self> {
-        matches!(text, "tcp" | "").then_some(Self)
     }
 }
 

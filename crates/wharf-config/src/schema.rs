@@ -129,6 +129,7 @@ const MIDDLEWARE: &[Key] = &[
 const HTTP: &[Key] = &[
     value("addr"),
     value("net"),
+    key("trustedproxies", Shape::List(&Shape::Value)),
     value("host"),
     value("prefix"),
     value("secret"),

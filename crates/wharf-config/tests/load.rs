@@ -1,10 +1,10 @@
 //! Configurations, and what they are told.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use wharf_config::{
     CacheSize, ClientAuth, Configuration, Driver, Formatter, Header, Level, Loaded, Platform,
-    Platforms, Tls, TlsVersion,
+    Platforms, Tls, TlsVersion, TrustedProxies,
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -39,6 +39,31 @@ fn the_embedded_default_is_for_one_machine() {
     assert!(default.log.access_log);
     assert_eq!(default.http.drain_timeout, Duration::from_secs(10));
     assert!(load(Configuration::EMBEDDED, &[]).expect("valid").warnings.is_empty());
+}
+
+#[test]
+fn a_socket_file_takes_the_place_of_a_port() {
+    let http = with("http: {net: unix, addr: /run/registry.sock}").http;
+    assert_eq!(http.socket.as_deref(), Some(Path::new("/run/registry.sock")));
+    assert_eq!(with("http: {net: tcp, addr: ':80'}").http.socket, None);
+}
+
+#[test]
+fn only_proxies_that_are_near_speak_for_others() {
+    let trusted = |lines| match with(lines).http.trusted_proxies {
+        TrustedProxies::Networks(networks) => {
+            networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        }
+        TrustedProxies::Anyone => "anyone".to_owned(),
+    };
+    let usual = trusted("");
+    assert!(usual.contains("10.0.0.0/8") && usual.contains("::1/128"), "{usual}");
+    assert_eq!(trusted("http: {trustedproxies: []}"), "");
+    assert_eq!(trusted("http: {trustedproxies: [any]}"), "anyone");
+    assert_eq!(
+        trusted("http: {trustedproxies: [192.0.2.7, '2001:db8::/32']}"),
+        "192.0.2.7/32 2001:db8::/32"
+    );
 }
 
 #[test]
@@ -267,9 +292,15 @@ fn what_cannot_be_is_an_error_with_its_place() {
         ("http: {addr: ':70000'}", "c.yml:3: http.addr: expected an address"),
         ("http: {addr: '::1:5000'}", "c.yml:3: http.addr: expected an address"),
         ("http: {addr: ':+80'}", "c.yml:3: http.addr: expected an address"),
+        ("http: {net: udp}", "c.yml:3: http.net: expected tcp or unix, found \"udp\""),
+        ("http: {net: unix}", "c.yml:3: http: net is unix, but addr names no socket file"),
         (
-            "http: {net: unix}",
-            "c.yml:3: http.net: expected tcp (unix is not supported yet), found \"unix\"",
+            "http: {net: unix, addr: /run/}",
+            "c.yml:3: http.addr: expected the path of a socket file, of at most 107 bytes, found \"/run/\"",
+        ),
+        (
+            "http: {trustedproxies: [10.0.0.0/33]}",
+            "c.yml:3: http.trustedproxies.0: expected an address, a network such as 10.0.0.0/8, or any",
         ),
         ("http: {host: registry.example.com}", "c.yml:3: http.host: expected a URL such as"),
         ("http: {host: 'https://'}", "c.yml:3: http.host: expected a URL such as"),

@@ -11,7 +11,8 @@ use crate::{
     Authorize, Options, Secure,
     answer::value,
     errors::Outcome,
-    location::Links,
+    listener::NOWHERE,
+    location::{Links, Way},
     region::ReadBudget,
     state::{Session, Signer},
 };
@@ -131,6 +132,13 @@ impl Call {
     }
 
     fn absolute(&self, path: &str) -> String {
-        self.shared.links.absolute(path, self.scheme, &self.headers, self.authority.as_deref())
+        let way = Way {
+            scheme: self.scheme,
+            // Without a client there is no proxy either.
+            remote: self.context.remote_address.unwrap_or(NOWHERE),
+            headers: &self.headers,
+            authority: self.authority.as_deref(),
+        };
+        self.shared.links.absolute(path, way)
     }
 }

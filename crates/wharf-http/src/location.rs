@@ -2,12 +2,16 @@
 //!
 //! A client that came through proxies has to be answered with the address that *it* used. That is
 //! `http.host` if it is configured; or else what `Forwarded`, then `X-Forwarded-Proto` and
-//! `X-Forwarded-Host`, then the connection and `Host` say. All of them come from outside: a name that could not be a
-//! host is never repeated, the answer is a plain path then.
+//! `X-Forwarded-Host`, then the connection and `Host` say; only a proxy that is trusted may say the
+//! former. All of them come from outside: a name that could not be a host is never repeated, the
+//! answer is a plain path then.
+
+use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
 
-use crate::Options;
+use crate::{Options, listener::NOWHERE};
 
 /// Builds URLs of the API.
 pub(crate) struct Links {
@@ -16,6 +20,19 @@ pub(crate) struct Links {
     /// Empty, or a path with a slash at its start and none at its end.
     prefix: String,
     relative: bool,
+    /// `None` for anybody.
+    trusted: Option<Vec<IpNet>>,
+}
+
+/// How a client came to us.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// Of the connection.
+    pub(crate) scheme: &'static str,
+    /// The client, or the last proxy.
+    pub(crate) remote: SocketAddr,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) authority: Option<&'a str>,
 }
 
 /// What the proxies say about the request as the client made it.
@@ -38,7 +55,9 @@ impl Links {
         let host = options.host.as_deref().map(|host| host.trim_end_matches('/').to_owned());
         let prefix = options.prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
-        Self { host: host.filter(|host| !host.is_empty()), prefix, relative: options.relative_urls }
+        let host = host.filter(|host| !host.is_empty());
+        let trusted = options.trusted_proxies.clone();
+        Self { host, prefix, relative: options.relative_urls, trusted }
     }
 
     /// The path below the prefix, `None` if the request is for another part of the host.
@@ -51,37 +70,35 @@ impl Links {
         format!("{}{path}", self.prefix)
     }
 
-    /// The URL of a path of the API, for a client that sent these headers to this authority, over
-    /// a connection of this scheme.
-    pub(crate) fn absolute(
-        &self,
-        path: &str,
-        own: &'static str,
-        headers: &HeaderMap,
-        authority: Option<&str>,
-    ) -> String {
+    /// The URL of a path of the API, for a client that came this way.
+    pub(crate) fn absolute(&self, path: &str, way: Way<'_>) -> String {
         if let Some(host) = &self.host {
             return format!("{host}{path}");
         }
-        match base(own, headers, authority).filter(|_| !self.relative) {
+        match self.base(way).filter(|_| !self.relative) {
             Some(base) => format!("{base}{}{path}", self.prefix),
             None => self.relative(path),
         }
     }
-}
 
-/// Scheme and host as the client sees them, `None` if nothing usable was said.
-fn base(own: &'static str, headers: &HeaderMap, authority: Option<&str>) -> Option<String> {
-    let forwarded = match text(headers, &header::FORWARDED) {
-        Some(forwarded) => Forwarded::parse(forwarded),
-        None => Forwarded {
-            scheme: first(headers, &FORWARDED_PROTO).and_then(scheme),
-            host: first(headers, &FORWARDED_HOST).map(str::to_owned),
-        },
-    };
-    let named = authority.or_else(|| text(headers, &header::HOST));
-    let host = forwarded.host.as_deref().or(named).filter(|host| is_host(host))?;
-    Some(format!("{}://{host}", forwarded.scheme.unwrap_or(own)))
+    /// Scheme and host as the client sees them, `None` if nothing usable was said.
+    fn base(&self, way: Way<'_>) -> Option<String> {
+        let forwarded = match self.trusts(way.remote) {
+            true => Forwarded::of(way.headers),
+            false => Forwarded::default(),
+        };
+        let named = way.authority.or_else(|| text(way.headers, &header::HOST));
+        let host = forwarded.host.as_deref().or(named).filter(|host| is_host(host))?;
+        Some(format!("{}://{host}", forwarded.scheme.unwrap_or(way.scheme)))
+    }
+
+    /// Whether a proxy may say where its client believes to be.
+    fn trusts(&self, remote: SocketAddr) -> bool {
+        let address = remote.ip().to_canonical();
+        let networks = self.trusted.as_ref();
+        remote == NOWHERE
+            || networks.is_none_or(|networks| networks.iter().any(|net| net.contains(&address)))
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -123,6 +140,16 @@ fn is_host(text: &str) -> bool {
 // === impl Forwarded ===
 
 impl Forwarded {
+    fn of(headers: &HeaderMap) -> Self {
+        match text(headers, &header::FORWARDED) {
+            Some(forwarded) => Self::parse(forwarded),
+            None => Self {
+                scheme: first(headers, &FORWARDED_PROTO).and_then(scheme),
+                host: first(headers, &FORWARDED_HOST).map(str::to_owned),
+            },
+        }
+    }
+
     /// The first element of a `Forwarded` header (RFC 7239): `for=…;proto=https;host="a:5000", …`.
     /// What does not follow the grammar ends it.
     fn parse(text: &str) -> Self {
@@ -189,12 +216,32 @@ mod tests {
         pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
     }
 
+    fn plain(headers: &HeaderMap) -> Way<'_> {
+        let remote = SocketAddr::from(([192, 0, 2, 1], 1234));
+        Way { scheme: "http", remote, headers, authority: None }
+    }
+
     #[track_caller]
     fn check(pairs: &[(&'static str, &str)], expected: &str) {
-        assert_eq!(
-            links(None, "", false).absolute("/v2/", "http", &headers(pairs), None),
-            expected
-        );
+        let headers = headers(pairs);
+        assert_eq!(links(None, "", false).absolute("/v2/", plain(&headers)), expected);
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let networks = ["10.0.0.0/8", "::1/128"].map(|text| text.parse().unwrap()).into();
+        let trusted_proxies = Some(networks);
+        let links = Links::new(&Options { trusted_proxies, ..Options::default() });
+        let headers = headers(&[("host", "inner"), ("x-forwarded-proto", "https")]);
+        let url = |remote: &str| {
+            links.absolute("/v2/", Way { remote: remote.parse().unwrap(), ..plain(&headers) })
+        };
+        for near in ["10.1.2.3:80", "[::1]:80", "[::ffff:10.0.0.1]:80", "0.0.0.0:0"] {
+            assert_eq!(url(near), "https://inner/v2/", "{near}");
+        }
+        for far in ["192.0.2.1:80", "11.0.0.1:80", "[2001:db8::1]:80", "127.0.0.1:80"] {
+            assert_eq!(url(far), "http://inner/v2/", "{far}");
+        }
     }
 
     #[test]
@@ -214,7 +261,10 @@ mod tests {
 
     #[test]
     fn a_secure_connection_counts_unless_a_proxy_says_otherwise() {
-        let url = |pairs| links(None, "", false).absolute("/v2/", "https", &headers(pairs), None);
+        let url = |pairs| {
+            let headers = headers(pairs);
+            links(None, "", false).absolute("/v2/", Way { scheme: "https", ..plain(&headers) })
+        };
         assert_eq!(url(&[("host", "a:5000")]), "https://a:5000/v2/");
         assert_eq!(url(&[("host", "a"), ("x-forwarded-host", "b")]), "https://b/v2/");
         assert_eq!(url(&[("host", "a"), ("x-forwarded-proto", "http")]), "http://a/v2/");
@@ -234,7 +284,8 @@ mod tests {
     #[test]
     fn configuration_wins_over_the_request() {
         let request = headers(&[("host", "inner")]);
-        let url = |links: Links| links.absolute("/v2/", "http", &request, Some("authority:1"));
+        let way = Way { authority: Some("authority:1"), ..plain(&request) };
+        let url = |links: Links| links.absolute("/v2/", way);
         assert_eq!(url(links(Some("https://r.example/"), "", true)), "https://r.example/v2/");
         assert_eq!(url(links(None, "/reg/", true)), "/reg/v2/");
         assert_eq!(url(links(None, "reg", false)), "http://authority:1/reg/v2/");
@@ -252,7 +303,7 @@ mod tests {
         #[test]
         fn nothing_breaks_out_of_a_url(host in "[ -~]*", forwarded in "[ -~]*") {
             let request = headers(&[("host", &host), ("forwarded", &forwarded)]);
-            let url = links(None, "", false).absolute("/v2/", "http", &request, None);
+            let url = links(None, "", false).absolute("/v2/", plain(&request));
             let authority = url.strip_suffix("/v2/").unwrap();
             prop_assert!(authority.is_empty() || authority.parse::<http::Uri>().is_ok());
         }

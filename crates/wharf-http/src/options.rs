@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// The options of an [`App`](crate::App) and of the connections that [`serve`](crate::serve())
 /// accepts for it.
 #[derive(Clone)]
@@ -15,6 +17,9 @@ pub struct Options {
     pub prefix: String,
     /// Hand out paths instead of URLs. Ignored if `host` is set.
     pub relative_urls: bool,
+    /// The networks of the proxies that may say, by `Forwarded` or `X-Forwarded-*`, where a client
+    /// believes to be; `None` for anybody. Clients of a socket file always may.
+    pub trusted_proxies: Option<Vec<IpNet>>,
     /// Headers that every answer of the API carries.
     pub headers: Vec<(String, String)>,
     /// Whether manifests, tags and blobs can be deleted.
@@ -66,6 +71,7 @@ impl Default for Options {
             host: None,
             prefix: String::new(),
             relative_urls: false,
+            trusted_proxies: None,
             headers: Vec::new(),
             delete: false,
             read_only: false,

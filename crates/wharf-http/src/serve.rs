@@ -3,13 +3,13 @@
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::{App, Handshake, protocol::Protocols, session::Session, transport::prepare};
+use crate::{App, Handshake, Listener, protocol::Protocols, session::Session};
 
 /// How long changes that were cut by the end may take to tidy up.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 /// accepted any more, idle ones end, and the others may finish their requests for as long as
 /// `drain`. Uploads that are cut then keep what came.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     app: Arc<App>,
     shutdown: impl Future<Output = ()>,
     drain: Duration,
@@ -31,12 +31,12 @@ pub async fn serve(
         let protocols = Arc::clone(&protocols);
         async move { session.plain(tcp, &protocols).await }
     };
-    serve_each(listener, app, shutdown, drain, plain).await
+    serve_each(listener.into(), app, shutdown, drain, plain).await
 }
 
 /// The same, over the secure connections that `handshake` makes. It has as long as a header may take.
 pub async fn serve_secure(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     handshake: impl Handshake,
     app: Arc<App>,
     shutdown: impl Future<Output = ()>,
@@ -47,12 +47,12 @@ pub async fn serve_secure(
         let (protocols, handshake) = (Arc::clone(&protocols), Arc::clone(&handshake));
         async move { session.secure(tcp, &*handshake, &protocols).await }
     };
-    serve_each(listener, app, shutdown, drain, secure).await
+    serve_each(listener.into(), app, shutdown, drain, secure).await
 }
 
 /// Does `each` with every connection of `listener`, in a task of its own.
 async fn serve_each<F>(
-    listener: TcpListener,
+    listener: Listener,
     app: Arc<App>,
     shutdown: impl Future<Output = ()>,
     drain: Duration,
@@ -72,7 +72,6 @@ where
             accepted = accept(&listener, permits.as_ref()) => accepted,
         };
         let (stream, remote, permit) = accepted;
-        prepare(&stream);
         let session = Session::new(Arc::clone(&app), remote, stopping.clone());
         let connection = each(session, stream);
         connections.spawn(async move {
@@ -99,7 +98,7 @@ where
 
 /// The next connection, as soon as there is room for one.
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
     permits: Option<&Arc<Semaphore>>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     let permit = match permits {

@@ -2,12 +2,12 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
-use wharf_http::App;
+use wharf_http::{App, Listener};
 use wharf_tls::Acceptor;
 
 use crate::{
@@ -19,8 +19,10 @@ use crate::{
 /// A registry that is bound to its address, and begins to answer when it [runs](Server::run).
 pub struct Server {
     app: Arc<App>,
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
+    /// The address or the socket file.
+    place: String,
     /// `None` for plain TCP.
     tls: Option<Acceptor>,
     drain: Duration,
@@ -49,6 +51,7 @@ pub struct ServerBuilder<'a> {
     configuration: &'a Configuration,
     driver: Option<Arc<dyn Driver>>,
     namespace: Option<Arc<dyn Namespace>>,
+    listener: Option<Listener>,
 }
 
 // === impl Server ===
@@ -61,12 +64,18 @@ impl Server {
 
     /// The same, with parts of the caller's.
     pub fn builder(configuration: &Configuration) -> ServerBuilder<'_> {
-        ServerBuilder { configuration, driver: None, namespace: None }
+        ServerBuilder { configuration, driver: None, namespace: None, listener: None }
     }
 
-    /// Where it listens, with the port that the system chose for port 0.
+    /// The address that it listens on, with the port that the system chose for port 0;
+    /// `0.0.0.0:0` if it is a socket file.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens, for people: an address with its port, or a socket file.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Serves until `shutdown` is done. Then nothing new is accepted, and what was begun has
@@ -102,6 +111,12 @@ impl ServerBuilder<'_> {
         self
     }
 
+    /// Serves what comes in here, whatever address the configuration names.
+    pub fn listener(mut self, listener: impl Into<Listener>) -> Self {
+        self.listener = Some(listener.into());
+        self
+    }
+
     /// Opens the store, puts the registry together, and listens.
     pub async fn bind(self) -> Result<Server, Error> {
         let configuration = self.configuration;
@@ -111,10 +126,13 @@ impl ServerBuilder<'_> {
         let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
         let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
         // An address that is taken is found out before the store is touched.
-        let listener = mapping::server::listen(&http.address).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| Error::Listen { address: http.address.to_string(), source })?;
+        let listener = match self.listener {
+            Some(listener) => listener,
+            None => mapping::server::listen(http).await?,
+        };
+        let place = mapping::server::place(http);
+        let address = listener.local_addr();
+        let address = address.map_err(|source| Error::Listen { address: place, source })?;
         let driver = match self.driver {
             Some(driver) => driver,
             None => mapping::driver::open(&storage.driver).await?,
@@ -131,6 +149,7 @@ impl ServerBuilder<'_> {
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {
             app: Arc::new(app),
+            place: listener.place(),
             listener,
             address,
             tls,

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
     path::Path,
     time::Duration,
 };
@@ -22,12 +23,15 @@ const ENOUGH: u64 = 64;
 pub(crate) fn health(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let found = load::load(path)?;
     let http = &found.loaded.configuration.http;
-    let address = reachable(&http.address);
-    let said = match ask(&address, http) {
-        Ok(said) => said,
-        Err(error) => return Err(format!("no registry at {address}: {error}").into()),
+    let (place, said) = match &http.socket {
+        Some(socket) => (socket.display().to_string(), ask_at(socket, http)),
+        None => {
+            let address = reachable(&http.address);
+            (address.to_string(), ask_on(&address, http))
+        }
     };
-    writeln!(io::stdout(), "{address}: {said}")?;
+    let said = said.map_err(|error| format!("no registry at {place}: {error}"))?;
+    writeln!(io::stdout(), "{place}: {said}")?;
     Ok(())
 }
 
@@ -41,18 +45,29 @@ fn reachable(address: &Address) -> Address {
     Address { host: host.to_owned(), port: address.port }
 }
 
-fn ask(address: &Address, http: &Http) -> Result<String, Box<dyn Error>> {
-    let mut stream = connect(address)?;
+fn ask_at(socket: &Path, http: &Http) -> Result<String, Box<dyn Error>> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    ask(stream, "localhost", http)
+}
+
+fn ask_on(address: &Address, http: &Http) -> Result<String, Box<dyn Error>> {
+    let stream = connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    ask(stream, &address.to_string(), http)
+}
+
+fn ask(mut stream: impl Read + Write, host: &str, http: &Http) -> Result<String, Box<dyn Error>> {
     if http.tls.is_some() {
         // Whose certificate it is, is not ours to say.
         return Ok("accepts connections".to_owned());
     }
-    stream.set_read_timeout(Some(LIMIT))?;
-    stream.set_write_timeout(Some(LIMIT))?;
     let prefix = &http.prefix;
     write!(
         stream,
-        "GET {prefix}v2/ HTTP/1.1\r\nHost: {address}\r\nUser-Agent: wharf-health\r\n\
+        "GET {prefix}v2/ HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wharf-health\r\n\
          Connection: close\r\n\r\n"
     )?;
     let mut start = Vec::new();

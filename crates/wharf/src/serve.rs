@@ -1,11 +1,11 @@
 //! `wharf serve`.
 
-use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{files, lines::Lines, load, log, signals};
+use crate::{activation, files, lines::Lines, load, log, signals};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -27,8 +27,12 @@ pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
 
 async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn Error>> {
     let shutdown = signals::shutdown()?;
-    let server = Server::bind(configuration).await?;
-    let line = start_line(server.local_addr(), configuration, source);
+    let mut server = Server::builder(configuration);
+    if let Some(listener) = activation::listener()? {
+        server = server.listener(listener);
+    }
+    let server = server.bind().await?;
+    let line = start_line(server.place(), configuration, source);
     tracing::info!(target: log::START, "{line}");
     server.run(shutdown).await?;
     tracing::info!("ended");
@@ -36,7 +40,7 @@ async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn 
 }
 
 /// Everything that somebody who just started a registry should know, on one line.
-fn start_line(address: SocketAddr, configuration: &Configuration, source: &str) -> String {
+fn start_line(place: &str, configuration: &Configuration, source: &str) -> String {
     let storage = &configuration.storage;
     let store = match &storage.driver {
         Driver::Filesystem { root, .. } => format!("the directory {}", root.display()),
@@ -48,7 +52,7 @@ fn start_line(address: SocketAddr, configuration: &Configuration, source: &str) 
         (false, false) => "deletes off",
     };
     let how = if configuration.http.tls.is_some() { " over TLS" } else { "" };
-    format!("listening on {address}{how}, serving {store}, {changes}, no access control ({source})")
+    format!("listening on {place}{how}, serving {store}, {changes}, no access control ({source})")
 }
 
 #[cfg(test)]
@@ -59,9 +63,8 @@ mod tests {
 
     #[test]
     fn the_start_line_of_the_embedded_default_says_it_all() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 5000));
         assert_eq!(
-            start_line(address, &Configuration::default(), "the embedded default"),
+            start_line("127.0.0.1:5000", &Configuration::default(), "the embedded default"),
             "listening on 127.0.0.1:5000, serving the directory ./wharf-data, deletes on, \
              no access control (the embedded default)"
         );

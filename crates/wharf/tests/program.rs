@@ -3,7 +3,8 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -150,6 +151,57 @@ fn what_is_wrong_is_said_and_ends_with_1() {
     }
 }
 
+/// Large content too, which goes through the kernel as it does over TCP.
+#[test]
+fn a_socket_file_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, socket) = (write_config(&folder, "debug: {}"), folder.path().join("socket"));
+    let start = || {
+        let mut serve = wharf(&["serve", config.to_str().expect("UTF-8")]);
+        serve.env("REGISTRY_HTTP_NET", "unix").env("REGISTRY_HTTP_ADDR", &socket);
+        Program::spawn(serve)
+    };
+    let program = start();
+    program.line(&format!("listening on {}, ", socket.display()));
+
+    let blob: Vec<u8> = (0..5_000_000_u32).map(|at| (at * 7 + at / 251) as u8).collect();
+    let digest = wharf_digest::Digest::sha256(&blob);
+    let push = format!("POST /v2/a/blobs/uploads/?digest={digest}");
+    let octets = "application/octet-stream";
+    let (status, _) = exchange(&socket, &push, octets, &blob);
+    assert_eq!(status, "HTTP/1.1 201 Created");
+    let (status, pulled) = exchange(&socket, &format!("GET /v2/a/blobs/{digest}"), octets, b"");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(pulled == blob, "{} bytes", pulled.len());
+
+    let mut health = wharf(&["health", config.to_str().expect("UTF-8")]);
+    health.env("REGISTRY_HTTP_NET", "unix").env("REGISTRY_HTTP_ADDR", &socket);
+    assert!(finish(Program::spawn(health)).status.success());
+
+    // Who serves it keeps it; who died left it behind.
+    let mut other = start();
+    assert_eq!(other.wait().code(), Some(1));
+    other.line("cannot listen on ");
+    drop(program);
+    assert!(socket.exists());
+    start().line("listening on ");
+}
+
+#[test]
+fn a_socket_that_is_passed_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "debug: {}");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut serve = wharf(&["serve", config.to_str().expect("UTF-8")]);
+    // As systemd does it, but for the number, which is 3 there.
+    serve.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", "0");
+    serve.stdin(OwnedFd::from(listener));
+    let program = Program::spawn(serve);
+    program.line(&format!("listening on {address}, "));
+    assert!(get(address, "/v2/").starts_with("HTTP/1.1 200 "));
+}
+
 #[test]
 fn health_is_asked_for_and_told() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -200,7 +252,6 @@ impl Program {
 
     fn spawn(mut command: Command) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -262,7 +313,7 @@ impl Drop for Program {
 
 fn wharf(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    command.args(arguments);
+    command.args(arguments).stdin(Stdio::null());
     let ours = std::env::vars_os().map(|(name, _)| name);
     for name in ours.filter(|name| name.to_string_lossy().starts_with("REGISTRY_")) {
         command.env_remove(name);
@@ -313,6 +364,25 @@ fn begin_push(address: SocketAddr) -> TcpStream {
     stream.read_exact(&mut answer).expect("it asks for the body");
     assert_eq!(&answer, b"HTTP/1.1 100");
     stream
+}
+
+/// A request over a socket file: the first line of the answer, and its body.
+fn exchange(socket: &Path, request: &str, content_type: &str, body: &[u8]) -> (String, Vec<u8>) {
+    let mut stream = UnixStream::connect(socket).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: {content_type}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    stream.write_all(body).expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("answered");
+    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").expect("a head") + 4;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    (head.lines().next().expect("a line").to_owned(), answer.split_off(end))
 }
 
 fn get(address: SocketAddr, path: &str) -> String {

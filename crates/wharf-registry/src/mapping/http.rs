@@ -1,6 +1,6 @@
 //! `http`, and what a surface has to know of the rest → [`wharf_http::Options`].
 
-use wharf_config::{Configuration, Http};
+use wharf_config::{Configuration, Http, TrustedProxies};
 use wharf_http::{Options, Timeouts};
 
 pub(crate) const KEYS: &[&str] = &[
@@ -9,6 +9,7 @@ pub(crate) const KEYS: &[&str] = &[
     "http.host",
     "http.prefix",
     "http.relativeurls",
+    "http.trustedproxies",
     "http.headers",
     "http.http2.disabled",
     "http.h2c.enabled",
@@ -29,6 +30,8 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         configuration;
     let Http {
         address: _,
+        socket: _,
+        trusted_proxies,
         host,
         prefix,
         secret: _,
@@ -45,6 +48,10 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         host: host.clone(),
         prefix: prefix.clone(),
         relative_urls: *relative_urls,
+        trusted_proxies: match trusted_proxies {
+            TrustedProxies::Anyone => None,
+            TrustedProxies::Networks(networks) => Some(networks.clone()),
+        },
         headers: headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
         delete: storage.delete,
         read_only: storage.read_only,
