@@ -8,15 +8,15 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use tokio::task::JoinHandle;
-use wharf_api::{
-    Endpoint, ErrorCode, ErrorInfo, Method::Any, Query, RouteError, Row, TABLE, Target,
-};
+use wharf_api::{Endpoint, ErrorCode, ErrorInfo, Method::Any, RouteError, Row, TABLE, Target};
+use wharf_auth::{AllowAll, Authorize, Grant};
 use wharf_core::Namespace;
 
 use crate::{
-    AllowAll, Ask, Authorize, Body, Denial, Grant, Options,
+    Body, Options,
     access::Record,
     answer::value,
+    authorize,
     call::{Call, Shared},
     endpoints,
     errors::{Failure, Outcome},
@@ -185,9 +185,7 @@ impl App {
         let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
         let below = below.ok_or_else(|| RouteError::NotFound(String::new()).info(method))?;
         let (target, row) = wharf_api::resolve(method, below)?;
-        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-        let ask = Ask { row, target: &target, query: &query, headers: &parts.headers, remote };
-        let grant = self.shared.authorize.authorize(ask).await.map_err(refuse)?;
+        let grant = authorize::authorize(&self.shared, parts, remote, row, &target).await?;
         self.enabled(row)?;
         Ok((target, row, grant))
     }
@@ -234,20 +232,6 @@ fn head_size(parts: &Parts) -> usize {
     let target = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
     let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     target + parts.headers.iter().map(header).sum::<usize>()
-}
-
-fn refuse(denial: Denial) -> Failure {
-    match denial {
-        Denial::Unauthorized { challenges, detail } => {
-            let error = ErrorInfo::new(ErrorCode::Unauthorized);
-            let error = detail.into_iter().fold(error, ErrorInfo::with_detail);
-            challenges.into_iter().fold(error.into(), |failure: Failure, challenge| {
-                failure.with(header::WWW_AUTHENTICATE, challenge)
-            })
-        }
-        Denial::Denied => ErrorCode::Denied.into(),
-        Denial::Unavailable => ErrorCode::Unavailable.into(),
-    }
 }
 
 /// The length of the body, where the status allows one; and no body for `HEAD`.

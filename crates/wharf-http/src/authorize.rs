@@ -1,88 +1,79 @@
-//! Who may do what: asked before anything else happens.
+//! From a request to the question whether it may be served, and from a denial to its answer.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue};
-use serde_json::Value;
-use wharf_api::{Query, Row, Target};
-use wharf_core::{MayPull, Subject};
-use wharf_reference::RepositoryName;
+use http::{HeaderValue, header, request::Parts};
+use wharf_api::{ErrorCode, ErrorInfo, Query, Row, Target};
+use wharf_auth::{Ask, Denial, Grant, Origin};
 
-/// Decides about requests.
-#[async_trait]
-pub trait Authorize: Send + Sync {
-    /// Whether this request may be served: the caller needs every permission of the row, and
-    /// [`Permission::MountSource`](wharf_api::Permission::MountSource) is left to
-    /// [`Grant::may_pull`].
-    async fn authorize(&self, ask: Ask<'_>) -> Result<Grant, Denial>;
+use crate::{
+    Secure,
+    call::Shared,
+    errors::Failure,
+    location::{Links, Way},
+};
+
+/// What the client calls the host that it asks.
+struct Asked<'a> {
+    links: &'a Links,
+    parts: &'a Parts,
+    remote: SocketAddr,
 }
 
-/// A request that wants to be served.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// What it wants.
-    pub row: &'static Row,
-    /// Of what.
-    pub target: &'a Target,
-    /// With which parameters.
-    pub query: &'a Query<'a>,
-    /// The headers, credentials among them.
-    pub headers: &'a HeaderMap,
-    /// Where it comes from.
-    pub remote: SocketAddr,
+/// Asks whether a request may be served.
+pub(crate) async fn authorize(
+    shared: &Shared,
+    parts: &Parts,
+    remote: SocketAddr,
+    row: &'static Row,
+    target: &Target,
+) -> Result<Grant, Failure> {
+    let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+    let origin = Asked { links: &shared.links, parts, remote };
+    let certificate = parts.extensions.get::<Secure>().and_then(Secure::client_certificate);
+    let ask = Ask {
+        row,
+        target,
+        query: &query,
+        headers: &parts.headers,
+        remote,
+        origin: &origin,
+        certificate,
+    };
+    shared.authorize.authorize(ask).await.map_err(refuse)
 }
 
-/// A request that is served.
-#[derive(Clone)]
-pub struct Grant {
-    /// Who asks, `None` for an anonymous caller.
-    pub subject: Option<Subject>,
-    /// From where the caller may mount blobs.
-    pub may_pull: Arc<dyn MayPull>,
-}
-
-/// A request that is not served.
-#[derive(Clone, Debug)]
-pub enum Denial {
-    /// The caller has to prove who it is, or that it may do this.
-    Unauthorized {
-        /// The values of `WWW-Authenticate`.
-        challenges: Vec<HeaderValue>,
-        /// The permissions that are missing, as the body tells them.
-        detail: Option<Value>,
-    },
-    /// Nobody may do this.
-    Denied,
-    /// It cannot be decided now.
-    Unavailable,
-}
-
-/// Lets everybody do everything.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AllowAll;
-
-// === impl Grant ===
-
-impl Grant {
-    /// Everything, for nobody in particular.
-    pub fn anonymous() -> Self {
-        Self { subject: None, may_pull: Arc::new(AllowAll) }
+fn refuse(denial: Denial) -> Failure {
+    let with = |code, detail: Option<_>| {
+        detail.into_iter().fold(ErrorInfo::new(code), ErrorInfo::with_detail)
+    };
+    match denial {
+        Denial::Unauthorized { challenges, detail } => {
+            let failure = Failure::from(with(ErrorCode::Unauthorized, detail));
+            challenges.into_iter().fold(failure, |failure, challenge| {
+                failure.with(header::WWW_AUTHENTICATE, challenge)
+            })
+        }
+        Denial::Denied { detail } => with(ErrorCode::Denied, detail).into(),
+        Denial::Unavailable => ErrorCode::Unavailable.into(),
+        Denial::Busy { retry_after } => {
+            let seconds = HeaderValue::from(retry_after.as_secs().max(1));
+            Failure::from(ErrorCode::TooManyRequests).with(header::RETRY_AFTER, seconds)
+        }
     }
 }
 
-// === impl AllowAll ===
+// === impl Asked ===
 
-#[async_trait]
-impl Authorize for AllowAll {
-    async fn authorize(&self, _: Ask<'_>) -> Result<Grant, Denial> {
-        Ok(Grant::anonymous())
-    }
-}
-
-#[async_trait]
-impl MayPull for AllowAll {
-    async fn may_pull(&self, _: &RepositoryName) -> bool {
-        true
+impl Origin for Asked<'_> {
+    fn url(&self, path: &str) -> String {
+        let secure = self.parts.extensions.get::<Secure>().is_some();
+        let way = Way {
+            scheme: if secure { "https" } else { "http" },
+            remote: self.remote,
+            headers: &self.parts.headers,
+            authority: self.parts.uri.authority().map(http::uri::Authority::as_str),
+        };
+        self.links.on_host(path, way)
     }
 }

@@ -4,11 +4,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use wharf_api::{Query, Target};
+use wharf_auth::{Authorize, Grant};
 use wharf_core::{MayPull, Namespace, Repository, RequestContext, UploadId};
 use wharf_reference::RepositoryName;
 
 use crate::{
-    Authorize, Options, Secure,
+    Options, Secure,
     answer::value,
     errors::Outcome,
     listener::NOWHERE,
@@ -50,7 +51,7 @@ impl Call {
         parts: http::request::Parts,
         request_id: Arc<str>,
         remote: SocketAddr,
-        grant: crate::Grant,
+        grant: Grant,
     ) -> Self {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned());

@@ -48,10 +48,10 @@ mod transport;
 mod window;
 
 pub use app::App;
-pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant};
 pub use body::{Body, Measured, Payload};
 pub use listener::Listener;
 pub use options::{Options, Timeouts};
 pub use region::{ReadBudget, RegionReader};
 pub use serve::{serve, serve_secure};
 pub use transport::{Handshake, Secure};
+pub use wharf_auth::{AllowAll, Ask, Authorize, Denial, Grant};

@@ -70,6 +70,16 @@ impl Links {
         format!("{}{path}", self.prefix)
     }
 
+    /// The URL of a path of the host, which is none of the API's; a path where no host is known.
+    pub(crate) fn on_host(&self, path: &str, way: Way<'_>) -> String {
+        let configured = self.host.as_deref().and_then(|host| {
+            let (scheme, rest) = host.split_once("://")?;
+            Some(format!("{scheme}://{}", rest.split('/').next()?))
+        });
+        let base = configured.or_else(|| self.base(way)).unwrap_or_default();
+        format!("{base}{path}")
+    }
+
     /// The URL of a path of the API, for a client that came this way.
     pub(crate) fn absolute(&self, path: &str, way: Way<'_>) -> String {
         if let Some(host) = &self.host {

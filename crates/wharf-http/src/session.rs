@@ -94,15 +94,15 @@ impl Session {
     }
 
     /// The same over the secure connection that a handshake makes.
-    pub(crate) async fn secure(
+    pub(crate) async fn secure<H: Handshake>(
         mut self,
         tcp: TcpStream,
-        handshake: &impl Handshake,
+        handshake: &H,
         protocols: &Protocols,
     ) {
         let limit = self.timeouts().header;
         let Some(stream) = self.before_end(limit, handshake.accept(tcp)).await else { return };
-        self.secure = Some(Secure::default());
+        self.secure = Some(Secure::new(H::client_certificate(&stream)));
         let Some((stream, is_http2)) = self.recognize(stream, protocols).await else { return };
         match protocols.http2.as_ref().filter(|_| is_http2) {
             Some(http2) => self.http2(stream, http2).await,

@@ -4,7 +4,7 @@
 //! else is a [`Handshake`] away from it, and [`serve_secure`](crate::serve_secure()) takes its stream as
 //! bytes and nothing more.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -18,17 +18,36 @@ pub trait Handshake: Send + Sync + 'static {
 
     /// Shakes hands with the client, who may let it wait for ever: the caller sets a limit.
     fn accept(&self, stream: TcpStream) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The certificate, in DER, that the client has shown, if one was asked for and is trusted.
+    fn client_certificate(_: &Self::Stream) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// Goes as an extension with every request that came over a secure connection: its URLs are `https`.
 ///
-/// What the handshake tells of the client, its certificate above all, has its place here.
+/// It holds what the handshake tells of the client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Secure {}
+pub struct Secure {
+    certificate: Option<Arc<[u8]>>,
+}
 
 /// After so long without a byte the system asks whether the client still lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(180);
+
+// === impl Secure ===
+
+impl Secure {
+    pub(crate) fn new(certificate: Option<&[u8]>) -> Self {
+        Self { certificate: certificate.map(Into::into) }
+    }
+
+    /// The certificate that the client has shown, in DER.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+}
 
 /// Sets what every connection has, whatever it becomes.
 pub(crate) fn prepare(stream: &TcpStream) {

@@ -41,10 +41,10 @@ impl Authorize for Names {
         let name = name.to_str().unwrap();
         let secret = ask.target.name().is_some_and(|name| name.as_str().starts_with("secret/"));
         if secret && name != "alice" {
-            return Err(Denial::Denied);
+            return Err(Denial::Denied { detail: None });
         }
         let subject = Some(Subject(name.into()));
-        Ok(Grant { subject, may_pull: Arc::new(Pulls(name == "alice")) })
+        Ok(Grant { subject, may_pull: Arc::new(Pulls(name == "alice")), ..Grant::anonymous() })
     }
 }
 

@@ -54,4 +54,8 @@ impl Handshake for Secured {
     async fn accept(&self, stream: TcpStream) -> io::Result<Stream> {
         self.0.accept(stream).await
     }
+
+    fn client_certificate(stream: &Stream) -> Option<&[u8]> {
+        stream.client_certificate()
+    }
 }

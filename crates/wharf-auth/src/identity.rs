@@ -1,0 +1,75 @@
+//! Who somebody is.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use wharf_core::Subject;
+
+use crate::{Access, Credentials};
+
+/// Knows who shows some credentials.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// Who it is; `None` if credentials of this kind are not for this one to judge.
+    async fn authenticate(&self, presented: &Presented<'_>) -> Option<Result<Identity, Rejection>>;
+}
+
+/// What a caller shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// In its header.
+    pub credentials: &'a Credentials<'a>,
+    /// In its TLS handshake: a certificate of a trusted authority, in DER.
+    pub certificate: Option<&'a [u8]>,
+    /// Where it comes from.
+    pub remote: SocketAddr,
+}
+
+/// Somebody who has proven who they are.
+#[derive(Clone)]
+pub struct Identity {
+    /// The name, `None` for a token that speaks for nobody.
+    pub subject: Option<Subject>,
+    /// What the credentials themselves are good for, `None` if they only say who somebody is.
+    pub scope: Option<Arc<dyn Scope>>,
+}
+
+/// What some credentials are good for.
+pub trait Scope: Send + Sync {
+    /// Whether this is among it.
+    fn contains(&self, access: &Access) -> bool;
+}
+
+/// Credentials that prove nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// They are wrong; why is for the log, and holds no secret.
+    Invalid(String),
+    /// They cannot be checked now; why is for the log.
+    Unavailable(String),
+    /// Too many wait to be checked.
+    Busy(Duration),
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// Somebody of this name.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { subject: Some(Subject(name.into())), scope: None }
+    }
+
+    /// The name, if there is one.
+    pub fn name(&self) -> Option<&str> {
+        self.subject.as_ref().map(|subject| &*subject.0)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("subject", &self.subject)
+            .field("scoped", &self.scope.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod authorize;
+mod challenge;
+mod credentials;
+mod gate;
+mod identity;
+mod policy;
+mod rule;
+mod silly;
+
+pub use access::{Access, Needs};
+pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant, Origin};
+pub use challenge::{Challenge, Realm};
+pub use credentials::Credentials;
+pub use gate::Gate;
+pub use identity::{Authenticate, Identity, Presented, Rejection, Scope};
+pub use policy::Policy;
+pub use rule::Rule;
+pub use silly::Silly;
