@@ -150,6 +150,7 @@ impl Driver for FsDriver {
             presign: false,
             persistent: true,
             remote: false,
+            optimistic_sessions: false,
         }
     }
 

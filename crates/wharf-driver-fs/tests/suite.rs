@@ -12,6 +12,7 @@ const FILESYSTEM: Capabilities = Capabilities {
     presign: false,
     persistent: true,
     remote: false,
+    optimistic_sessions: false,
 };
 
 driver_suite!(filesystem, capabilities: FILESYSTEM, new: || temporary(Options::default()));

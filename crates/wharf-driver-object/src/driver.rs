@@ -12,7 +12,14 @@ use wharf_driver::{
     PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
 };
 
-use crate::{Options, Store, listing, objects::Objects};
+use crate::{
+    Options, Store,
+    buffer::Memory,
+    chain::{Chain, Link},
+    listing,
+    objects::Objects,
+    upload::ObjectUpload,
+};
 
 /// Keeps everything in an object store. Clones share it.
 #[derive(Clone, Debug)]
@@ -20,6 +27,7 @@ pub struct ObjectDriver {
     name: &'static str,
     capabilities: Capabilities,
     objects: Arc<Objects>,
+    memory: Memory,
 }
 
 // === impl ObjectDriver ===
@@ -33,10 +41,21 @@ impl ObjectDriver {
             presign: store.signer.is_some(),
             persistent: options.persistent,
             remote: true,
+            optimistic_sessions: true,
             ..Capabilities::default()
         };
         let objects = Arc::new(Objects::new(store, &options)?);
-        Ok(Self { name, capabilities, objects })
+        let memory = Memory::new(options.memory);
+        Ok(Self { name, capabilities, objects, memory })
+    }
+
+    fn chain<'a>(&'a self, session: &'a StoragePath) -> Chain<'a> {
+        Chain { objects: &self.objects, session }
+    }
+
+    fn upload(&self, session: &StoragePath, last: Option<Link>) -> Box<dyn Upload> {
+        let (objects, memory) = (Arc::clone(&self.objects), self.memory.clone());
+        Box::new(ObjectUpload::new(objects, memory, session, last))
     }
 
     /// Opens a range that could not be had as it was asked for: because no byte lies in it, or because
@@ -162,15 +181,18 @@ impl Driver for ObjectDriver {
         session: &StoragePath,
         _size_hint: Option<u64>,
     ) -> Result<Box<dyn Upload>> {
-        Err(Error::new(ErrorKind::Unsupported, session))
+        let last = self.chain(session).last().await?;
+        Ok(self.upload(session, last))
     }
 
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
-        Err(Error::new(ErrorKind::Unsupported, session))
+        let last = self.chain(session).last().await?.ok_or_else(|| not_found(session))?;
+        Ok(self.upload(session, Some(last)))
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
-        Err(Error::new(ErrorKind::Unsupported, session))
+        let last = self.chain(session).last().await?.unwrap_or_default();
+        Ok(last.record.checkpoint())
     }
 }
 

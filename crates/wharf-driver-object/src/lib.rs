@@ -24,16 +24,32 @@
 //! # }
 //! ```
 //!
+//! An upload is a chain of records in the store, of which each is created if it is absent: any process
+//! takes up any session, and of several that do so the first to save goes on (`chain.rs`). Its bytes
+//! are objects of the session until they are assembled at their place. This was preferred to one
+//! multipart upload that writers hand on: there, a writer that wakes up late replaces a part of its
+//! successor, as parts are known by number only; and what is abandoned is billed without being seen.
+//!
 //! Keys are the prefix, then the path: exactly what docker/distribution writes.
 
-mod assemble;
-mod driver;
+// What is asked of a store, and how.
 mod error;
-mod listing;
 mod objects;
 mod options;
 mod probe;
 mod seams;
+
+// Uploads.
+mod assemble;
+mod buffer;
+mod chain;
+mod pieces;
+mod record;
+mod upload;
+
+// The driver.
+mod driver;
+mod listing;
 
 pub use assemble::ReadBack;
 pub use driver::ObjectDriver;

@@ -8,7 +8,7 @@ use object_store::{
     Error as Stored, GetOptions, GetResult, ObjectMeta, PutMode, PutOptions, PutPayload, path::Path,
 };
 use tokio::time::timeout;
-use wharf_driver::{Error, ErrorKind, Result, StoragePath};
+use wharf_driver::{Error, ErrorKind, Published, Result, StoragePath};
 
 use crate::{Assemble, Options, Piece, ReadBack, Store, error::at};
 
@@ -17,8 +17,8 @@ use crate::{Assemble, Options, Piece, ReadBack, Store, error::at};
 pub(crate) struct Objects {
     pub(crate) store: Store,
     prefix: Path,
-    patience: Duration,
-    create_if_absent: bool,
+    pub(crate) patience: Duration,
+    pub(crate) create_if_absent: bool,
 }
 
 /// How often a conflict without a winner is tried again.
@@ -156,8 +156,24 @@ impl Objects {
         Err(Error::new(ErrorKind::Unavailable, key).because("others keep writing it"))
     }
 
+    /// Makes small content that of `size` bytes which is at `key` in the end: what is there stays if it
+    /// has this size, and is replaced if not.
+    pub(crate) async fn publish(
+        &self,
+        key: &Path,
+        size: u64,
+        content: PutPayload,
+    ) -> Result<Published> {
+        if self.create(key, content.clone()).await? {
+            return Ok(Published::New);
+        }
+        if self.head(key).await?.is_some_and(|there| there.size == size) {
+            return Ok(Published::Existed);
+        }
+        self.put(key, content).await.map(|()| Published::Repaired)
+    }
+
     /// Makes `target` of pieces.
-    #[expect(dead_code, reason = "sessions come next")]
     pub(crate) async fn assemble(&self, pieces: &[Piece], target: &Path) -> Result<()> {
         let read_back = ReadBack::new(self.store.objects.clone());
         let assemble: &dyn Assemble = match &self.store.assemble {

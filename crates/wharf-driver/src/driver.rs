@@ -105,7 +105,7 @@ pub trait Driver: Debug + Send + Sync + 'static {
 
     /// Takes up a session, cut back to its last [`Checkpoint`] (an empty one if none was saved).
     /// `NotFound` if no bytes were ever written there and nothing was saved; `Busy` while another
-    /// writer, in this process or another one, holds it.
+    /// writer, in this process or another one, holds it (see [`Capabilities::optimistic_sessions`]).
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>>;
 
     /// The last checkpoint of a session, without taking it; an empty one if none was saved.
@@ -140,6 +140,11 @@ pub struct Capabilities {
     pub persistent: bool,
     /// Each operation is a request to another machine: it takes long, and may cost money.
     pub remote: bool,
+    /// Nobody holds an upload session: any number of writers may take it up, and the first one to
+    /// save goes on. The others are told [`ErrorKind::Busy`](crate::ErrorKind::Busy) when they want to
+    /// save or earlier, and bytes of two are never mixed. Such a driver may gather bytes in memory, so that a
+    /// session in which nothing was saved is `NotFound`.
+    pub optimistic_sessions: bool,
 }
 
 /// What happens to content that is there already.

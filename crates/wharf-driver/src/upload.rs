@@ -6,7 +6,8 @@ use wharf_content::Content;
 
 use crate::{Result, StoragePath};
 
-/// The one writer of an upload session. Dropping it leaves the session at its last checkpoint and
+/// The one writer of an upload session, or one of several
+/// ([`Capabilities::optimistic_sessions`](crate::Capabilities::optimistic_sessions)). Dropping it leaves the session at its last checkpoint and
 /// lets the next writer in.
 #[async_trait]
 pub trait Upload: Send + Sync {
@@ -20,7 +21,8 @@ pub trait Upload: Send + Sync {
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()>;
 
     /// Makes everything appended durable, and then, in one step, the length and `state` as the new
-    /// checkpoint.
+    /// checkpoint. `Busy` if sessions are optimistic, and another writer has saved since this one took
+    /// it up.
     async fn save(&mut self, state: Bytes) -> Result<()>;
 
     /// As [`Upload::save`], but a power cut may take the new checkpoint away: the session then stands

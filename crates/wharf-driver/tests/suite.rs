@@ -13,6 +13,7 @@ const MEMORY: Capabilities = Capabilities {
     presign: false,
     persistent: false,
     remote: false,
+    optimistic_sessions: false,
 };
 
 driver_suite!(memory, capabilities: MEMORY, new: || Subject::new(MemoryDriver::new()));

@@ -241,6 +241,16 @@ async fn resume(driver: &dyn Driver, session: &StoragePath) -> Box<dyn Upload> {
     driver.resume_upload(session).await.expect("it is taken up")
 }
 
+/// Takes up a session in which nothing may have been saved.
+async fn take_up(driver: &dyn Driver, session: &StoragePath) -> Box<dyn Upload> {
+    match driver.resume_upload(session).await {
+        Err(error) if error.is_not_found() && driver.capabilities().optimistic_sessions => {
+            begin(driver, session).await
+        }
+        held => held.expect("it is taken up"),
+    }
+}
+
 async fn names(driver: &dyn Driver, folder: &StoragePath) -> Vec<String> {
     let request = ListRequest { after: None, limit: usize::MAX };
     let listing = driver.list(folder, request).await.expect("it is listed");

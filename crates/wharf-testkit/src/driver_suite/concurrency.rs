@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
-use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome, StoragePath};
+use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome, StoragePath, Upload};
 
-use super::{Subject, append, begin, kind, names, path, pattern, put, resume, whole};
+use super::{Subject, all, append, begin, kind, names, path, pattern, put, resume, whole};
 
 /// Exactly one is told that it was it, and its bytes are there.
 pub async fn one_of_many_creates(subject: Arc<Subject>) {
@@ -139,9 +139,32 @@ pub async fn one_of_many_takes_up_a_session(subject: Arc<Subject>) {
             |driver, _| async move { driver.resume_upload(&path("uploads/one")).await },
         )
         .await;
+    if subject.declared.optimistic_sessions {
+        let taken = taken.into_iter().map(|done| done.expect("anybody may take it up"));
+        return one_of_many_saves(&subject, taken.collect()).await;
+    }
     let (held, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(Result::is_ok);
     assert_eq!(held.len(), 1);
     assert!(refused.into_iter().all(|done| kind(done.map(drop)) == Some(ErrorKind::Busy)));
+}
+
+async fn one_of_many_saves(subject: &Subject, uploads: Vec<Box<dyn Upload>>) {
+    let mut running = JoinSet::new();
+    for (number, mut upload) in (0..).zip(uploads) {
+        running.spawn(async move {
+            append(&mut upload, &pattern(number, 10_000 + number as usize)).await;
+            (number, upload.save(number.to_string().into()).await)
+        });
+    }
+    let (saved, refused): (Vec<_>, Vec<_>) =
+        running.join_all().await.into_iter().partition(|(_, done)| done.is_ok());
+    assert_eq!(saved.len(), 1);
+    assert!(refused.into_iter().all(|(_, done)| kind(done) == Some(ErrorKind::Busy)));
+    let number = saved[0].0;
+    let mut upload = resume(&*subject.driver(), &path("uploads/one")).await;
+    assert_eq!(upload.checkpoint().state, number.to_string());
+    let content = all(upload.read_back().await.expect("it is read")).await;
+    assert_eq!(content, pattern(number, 10_000 + number as usize));
 }
 
 /// Each goes on where the one before ended, also if all of them begin the session: none of them can
@@ -157,14 +180,24 @@ pub async fn many_begin_one_session(subject: Arc<Subject>) {
 }
 
 async fn append_in_turn(driver: Arc<dyn Driver>, session: StoragePath) {
-    let mut upload = loop {
-        match driver.begin_upload(&session, None).await {
-            Err(error) if error.kind() == ErrorKind::Busy => tokio::task::yield_now().await,
-            begun => break begun.expect("it begins"),
+    let optimistic = driver.capabilities().optimistic_sessions;
+    loop {
+        let mut upload = match driver.begin_upload(&session, None).await {
+            Err(error) if error.kind() == ErrorKind::Busy && !optimistic => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            begun => begun.expect("it begins"),
+        };
+        let mut saved = upload.append(vec![pattern(0, 1)]).await;
+        if saved.is_ok() {
+            saved = upload.save(Bytes::new()).await;
         }
-    };
-    append(&mut upload, &pattern(0, 1)).await;
-    upload.save(Bytes::new()).await.expect("it is saved");
+        match saved {
+            Err(error) if error.kind() == ErrorKind::Busy && optimistic => {}
+            saved => break saved.expect("it is saved"),
+        }
+    }
 }
 
 /// At once, though an operation was given up in the middle, as when a connection breaks.

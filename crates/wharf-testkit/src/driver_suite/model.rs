@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharf_driver::{Checkpoint, Driver, StoragePath, Upload};
 
-use super::{Subject, all, append, begin, path, pattern, resume, whole};
+use super::{Subject, all, append, begin, path, pattern, take_up, whole};
 
 #[derive(Default)]
 struct Model {
@@ -61,7 +61,7 @@ async fn step_both(
             // The writer goes before the next one comes.
             let other = StoragePath::parse("uploads/other").expect("a valid path");
             *upload = begin(driver, &other).await;
-            *upload = resume(driver, session).await;
+            *upload = take_up(driver, session).await;
             model.bytes.truncate(model.checkpoint.length as usize);
         }
         6 => {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use wharf_driver::{Checkpoint, ErrorKind};
 
 use super::{
-    Subject, all, append, begin, kind, path, pattern, pattern_on_page, put, resume, whole,
+    Subject, all, append, begin, kind, path, pattern, pattern_on_page, put, resume, take_up, whole,
 };
 
 /// By what is appended, at once.
@@ -62,7 +62,7 @@ pub async fn bytes_without_a_checkpoint_are_dropped(subject: Arc<Subject>) {
     let mut upload = begin(&*driver, &session).await;
     append(&mut upload, &pattern(1, 100_000)).await;
     drop(upload);
-    let mut upload = resume(&*driver, &session).await;
+    let mut upload = take_up(&*driver, &session).await;
     assert_eq!((upload.size(), upload.checkpoint()), (0, &Checkpoint::default()));
     append(&mut upload, &pattern(2, 10)).await;
     assert_eq!(all(upload.read_back().await.expect("it is read")).await, pattern(2, 10));
@@ -98,8 +98,40 @@ pub async fn checkpoints_are_read_while_held(subject: Arc<Subject>) {
     assert_eq!(another.upload_checkpoint(&session).await.expect("it is read").length, 15);
 }
 
-/// Whether it takes up or begins, in this process or another one.
+/// Whether it takes up or begins, in this process or another one: at once, or when it wants to save.
 pub async fn a_second_writer_is_refused(subject: Arc<Subject>) {
+    match subject.declared.optimistic_sessions {
+        true => the_second_to_save_is_refused(subject).await,
+        false => who_comes_second_is_refused(subject).await,
+    }
+}
+
+async fn the_second_to_save_is_refused(subject: Arc<Subject>) {
+    let (driver, session) = (subject.driver(), path("uploads/one"));
+    let mut upload = begin(&*driver, &session).await;
+    append(&mut upload, &pattern(1, 1000)).await;
+    upload.save("first".into()).await.expect("it is saved");
+    drop(upload);
+    for (round, another) in [driver.clone(), subject.another()].iter().enumerate() {
+        let length = 1000 * (round as u64 + 1);
+        let mut slow = resume(&*driver, &session).await;
+        let mut fast = match round {
+            0 => resume(&**another, &session).await,
+            _ => begin(&**another, &session).await,
+        };
+        append(&mut slow, &pattern(8, 5000)).await;
+        append(&mut fast, &pattern(2, 1000)).await;
+        fast.save("fast".into()).await.expect("it is saved");
+        assert_eq!(kind(slow.save("slow".into()).await), Some(ErrorKind::Busy));
+        let mut upload = resume(&*driver, &session).await;
+        let saved = Checkpoint { length: length + 1000, state: "fast".into() };
+        assert_eq!(upload.checkpoint(), &saved);
+        let content = all(upload.read_back().await.expect("it is read")).await;
+        assert_eq!(content, [pattern(1, 1000), pattern(2, 1000).repeat(round + 1).into()].concat());
+    }
+}
+
+async fn who_comes_second_is_refused(subject: Arc<Subject>) {
     let driver = subject.driver();
     let session = path("uploads/one");
     let mut upload = begin(&*driver, &session).await;
