@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::BoxFuture};
 use http::{HeaderMap, StatusCode};
 use object_store::{
     Error, Result, RetryConfig,
@@ -58,10 +58,10 @@ impl Requests {
 
     /// Sends a request, again and again if the store is away or asks for it, and returns its answer.
     /// Each try is made, and so signed, anew. `about` is the key that the request is about.
-    pub async fn send(
+    pub async fn send<'a>(
         &self,
-        about: impl std::fmt::Display,
-        make: impl AsyncFn() -> Result<HttpRequest>,
+        about: &(dyn std::fmt::Display + Sync),
+        make: &(dyn Fn() -> BoxFuture<'a, Result<HttpRequest>> + Sync),
     ) -> Result<Reply> {
         let start = Instant::now();
         let mut tries = 0;
@@ -171,6 +171,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use async_trait::async_trait;
+    use futures_util::FutureExt;
     use http::{Request, Response};
     use object_store::client::{
         HttpError, HttpErrorKind, HttpRequestBody, HttpResponse, HttpResponseBody, HttpService,
@@ -199,8 +200,8 @@ mod tests {
     async fn send(answers: &[(u16, &'static str)]) -> (Result<String>, usize) {
         let script = Script(Arc::new(Mutex::new(answers.to_vec())));
         let requests = Requests::new("S3", HttpClient::new(script.clone()), crate::retry());
-        let make = async || Ok(Request::new(HttpRequestBody::empty()));
-        let reply = requests.send("key", make).await.map(|reply| reply.text().into_owned());
+        let make = || async { Ok(Request::new(HttpRequestBody::empty())) }.boxed();
+        let reply = requests.send(&"key", &make).await.map(|reply| reply.text().into_owned());
         let left = script.0.lock().expect("no panic").len();
         (reply, left)
     }

@@ -1,0 +1,132 @@
+//! Which parameter is wrong, from what the store answered.
+
+use object_store::Error;
+use wharf_driver_cloud::{Answer, Refused};
+
+use crate::Options;
+
+/// Codes of S3, the parameter that each of them is about, and what is wrong with it.
+const CODES: &[(&[&str], &str, &str)] = &[
+    (&["NoSuchBucket"], "bucket", "there is no such bucket"),
+    (&["InvalidBucketName"], "bucket", "this is no name of a bucket"),
+    (&["AllAccessDisabled"], "bucket", "the bucket is closed"),
+    (
+        &[
+            "PermanentRedirect",
+            "TemporaryRedirect",
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraintException",
+            "InvalidRegionName",
+        ],
+        "region",
+        "the bucket is in another region",
+    ),
+    (&["InvalidAccessKeyId"], "accesskey", "the store does not know it"),
+    (&["SignatureDoesNotMatch"], "secretkey", "it does not belong to the accesskey"),
+    (&["ExpiredToken", "InvalidToken"], "sessiontoken", "it is not, or no longer, good"),
+    (&["InvalidStorageClass"], "storageclass", "the store does not have it"),
+    (
+        &["AccessControlListNotSupported", "InvalidBucketAclWithObjectOwnership"],
+        "objectacl",
+        "the bucket takes no access lists",
+    ),
+    (
+        &["KMS.NotFoundException", "KMS.DisabledException", "KMS.AccessDeniedException"],
+        "keyid",
+        "the key cannot be used",
+    ),
+    (&["NotImplemented", "InvalidEncryptionAlgorithmError"], "encrypt", "the store cannot do this"),
+    (&["RequestTimeTooSkewed"], "regionendpoint", "its clock and ours do not agree"),
+];
+
+/// One sentence about the answer to the first request.
+pub(crate) fn explain(error: &Error, options: &Options) -> Refused {
+    let answer = Answer::of(error);
+    let (parameter, problem) = wrong(&answer, options);
+    Refused::new(parameter, problem).without(options.secrets())
+}
+
+/// One sentence about credentials that could not be had.
+pub(crate) fn nobody(error: &Error, options: &Options) -> Refused {
+    let answer = Answer::of(error);
+    let problem = format!(
+        "is missing, and neither the environment nor the machine has credentials ({answer})"
+    );
+    Refused::new("accesskey", problem).without(options.secrets())
+}
+
+fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
+    let bucket = &options.bucket;
+    let place = if options.endpoint.is_some() { "regionendpoint" } else { "region" };
+    let row = CODES.iter().find(|(codes, ..)| answer.is(codes));
+    if let Some((_, parameter, problem)) = row {
+        return (
+            parameter,
+            format!("{problem}: the store answered for bucket {bucket:?}: {answer}"),
+        );
+    }
+    match answer.status {
+        Some(301 | 307 | 308) => (
+            "region",
+            format!("bucket {bucket:?} is in another region: the store answered {answer}"),
+        ),
+        Some(401 | 403) => (
+            "bucket",
+            format!(
+                "these credentials may not read, write, list and delete in {bucket:?}: the store \
+                 answered {answer}"
+            ),
+        ),
+        Some(404) => ("bucket", format!("there is no {bucket:?}: the store answered {answer}")),
+        Some(_) => (place, format!("the store answered {answer}")),
+        None => (place, format!("no answer from the store: {answer}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(text: &str, endpoint: bool) -> Refused {
+        let options = Options {
+            bucket: "b".into(),
+            endpoint: endpoint.then(|| "http://e".into()),
+            keys: Some(crate::Keys {
+                access: "A".into(),
+                secret: "hush".into(),
+                session_token: None,
+            }),
+            ..Options::default()
+        };
+        explain(&Error::Generic { store: "S3", source: text.to_owned().into() }, &options)
+    }
+
+    #[test]
+    fn a_code_of_the_store_names_the_parameter() {
+        for (status, code, parameter) in [
+            ("404 Not Found", "NoSuchBucket", "bucket"),
+            ("301 Moved Permanently", "PermanentRedirect", "region"),
+            ("400 Bad Request", "AuthorizationHeaderMalformed", "region"),
+            ("403 Forbidden", "InvalidAccessKeyId", "accesskey"),
+            ("403 Forbidden", "SignatureDoesNotMatch", "secretkey"),
+            ("400 Bad Request", "ExpiredToken", "sessiontoken"),
+            ("403 Forbidden", "AccessDenied", "bucket"),
+            ("400 Bad Request", "InvalidStorageClass", "storageclass"),
+            ("500 Internal Server Error", "InternalError", "regionendpoint"),
+        ] {
+            let text = format!(
+                "non-2xx status code: {status}: <Error><Code>{code}</Code><Message>hush</Message>"
+            );
+            let refused = explained(&text, true);
+            assert_eq!(refused.parameter, parameter, "{code}");
+            assert!(refused.problem.contains(code), "{refused}");
+            assert!(!refused.problem.contains("hush"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_answer_the_address_is_wrong() {
+        assert_eq!(explained("Connection refused", true).parameter, "regionendpoint");
+        assert_eq!(explained("no such host", false).parameter, "region");
+    }
+}
