@@ -5,16 +5,22 @@ mod authorize;
 mod challenge;
 mod credentials;
 mod gate;
+#[cfg(feature = "htpasswd")]
+mod htpasswd;
 mod identity;
 mod policy;
 mod rule;
 mod silly;
+#[cfg(feature = "htpasswd")]
+mod watched;
 
 pub use access::{Access, Needs};
 pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant, Origin};
 pub use challenge::{Challenge, Realm};
 pub use credentials::Credentials;
 pub use gate::Gate;
+#[cfg(feature = "htpasswd")]
+pub use htpasswd::{Htpasswd, HtpasswdError, Limits};
 pub use identity::{Authenticate, Identity, Presented, Rejection, Scope};
 pub use policy::Policy;
 pub use rule::Rule;

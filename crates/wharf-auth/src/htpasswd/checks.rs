@@ -1,0 +1,298 @@
+//! Checks that cost much, so that they are few: remembered for a while, limited in number, and shared
+//! out so that one who sends wrong passwords all the time does not use them up.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use moka::{Expiry, future, sync};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+/// How many checks there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// At once, from addresses that have not yet proven anything; and as many from those that have.
+    pub parallel: usize,
+    /// Waiting, of each of the two kinds of addresses.
+    pub waiting: usize,
+    /// Waiting or under way, from one address. Behind a proxy many clients have one.
+    pub by_address: usize,
+    /// For how long a right password is remembered, unless the file changes.
+    pub remember: Duration,
+    /// For how long a wrong one is.
+    pub remember_wrong: Duration,
+}
+
+/// The checks of one file.
+pub(crate) struct Checks {
+    limits: Limits,
+    results: future::Cache<[u8; 32], bool>,
+    /// Addresses from which a right password came lately. They queue apart from the others.
+    proven: sync::Cache<IpAddr, ()>,
+    lanes: [Arc<Lane>; 2],
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// There are too many checks already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overloaded;
+
+/// A queue of checks.
+struct Lane {
+    permits: Semaphore,
+    queued: AtomicUsize,
+}
+
+/// A place in a queue.
+struct Place {
+    lane: Arc<Lane>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+/// Forgets a result after a time of its own.
+struct Forget(Limits);
+
+/// The most results and addresses that are remembered.
+const MOST: u64 = 10_000;
+
+/// For how long an address counts as proven.
+const PROVEN: Duration = Duration::from_secs(24 * 3600);
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            parallel: (cores / 2).max(1),
+            waiting: 64,
+            by_address: 8,
+            remember: Duration::from_secs(300),
+            remember_wrong: Duration::from_secs(10),
+        }
+    }
+}
+
+// === impl Checks ===
+
+impl Checks {
+    /// When somebody who was turned away may try again.
+    pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+    pub(crate) fn new(limits: Limits) -> Self {
+        let lane = || {
+            let (permits, queued) = (Semaphore::new(limits.parallel.max(1)), AtomicUsize::new(0));
+            Arc::new(Lane { permits, queued })
+        };
+        Self {
+            limits,
+            results: future::Cache::builder()
+                .max_capacity(MOST)
+                .expire_after(Forget(limits))
+                .build(),
+            proven: sync::Cache::builder().max_capacity(MOST).time_to_live(PROVEN).build(),
+            lanes: [lane(), lane()],
+            by_address: Arc::default(),
+        }
+    }
+
+    /// What `verify` says, or said lately under the same key. Many who ask under one key at once wait
+    /// for one check.
+    pub(crate) async fn check(
+        &self,
+        key: [u8; 32],
+        address: IpAddr,
+        verify: impl FnOnce() -> bool + Send + 'static,
+    ) -> Result<bool, Overloaded> {
+        let address = network(address);
+        let check = self.costly(address, verify);
+        let right = self.results.try_get_with(key, check).await.map_err(|busy| *busy)?;
+        Ok(right)
+    }
+
+    async fn costly(
+        &self,
+        address: IpAddr,
+        verify: impl FnOnce() -> bool + Send + 'static,
+    ) -> Result<bool, Overloaded> {
+        let place = self.queue(address)?;
+        let permit = place.lane.permits.acquire().await.map_err(|_| Overloaded)?;
+        let right = spawn_blocking(verify).await.unwrap_or(false);
+        drop(permit);
+        if right {
+            self.proven.insert(address, ());
+        }
+        Ok(right)
+    }
+
+    /// A place in the queue of an address, if it is not full and the address has not too many.
+    fn queue(&self, address: IpAddr) -> Result<Place, Overloaded> {
+        let proven = self.proven.contains_key(&address);
+        let lane = Arc::clone(&self.lanes[usize::from(proven)]);
+        let by_address = Arc::clone(&self.by_address);
+        {
+            let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = counts.get(&address).copied().unwrap_or(0);
+            let most = self.limits.waiting + self.limits.parallel;
+            if count >= self.limits.by_address || lane.queued.load(SeqCst) >= most {
+                return Err(Overloaded);
+            }
+            counts.insert(address, count + 1);
+            lane.queued.fetch_add(1, SeqCst);
+        }
+        Ok(Place { lane, by_address, address })
+    }
+}
+
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lane.queued.fetch_sub(1, SeqCst);
+        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+// === impl Forget ===
+
+impl Expiry<[u8; 32], bool> for Forget {
+    fn expire_after_create(&self, _: &[u8; 32], right: &bool, _: Instant) -> Option<Duration> {
+        Some(if *right { self.0.remember } else { self.0.remember_wrong })
+    }
+}
+
+/// An address, or for IPv6 the network of one subscriber, who has as many addresses as anybody likes.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn address(n: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, n])
+    }
+
+    fn key(n: u8) -> [u8; 32] {
+        [n; 32]
+    }
+
+    fn limits() -> Limits {
+        Limits { parallel: 1, waiting: 4, by_address: 2, ..Limits::default() }
+    }
+
+    #[tokio::test]
+    async fn a_result_is_remembered_under_its_key() {
+        let checks = Checks::new(limits());
+        assert_eq!(checks.check(key(1), address(1), || true).await, Ok(true));
+        assert_eq!(checks.check(key(1), address(2), || panic!("not again")).await, Ok(true));
+        assert_eq!(checks.check(key(2), address(1), || false).await, Ok(false));
+        assert_eq!(checks.check(key(2), address(1), || panic!("not again")).await, Ok(false));
+        // A check that breaks is no proof.
+        assert_eq!(checks.check(key(3), address(1), || panic!("on purpose")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_forgotten_soon() {
+        let soon = Limits { remember_wrong: Duration::from_millis(1), ..limits() };
+        let checks = Checks::new(soon);
+        assert_eq!(checks.check(key(1), address(1), || false).await, Ok(false));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(checks.check(key(1), address(1), || true).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_one_address_does_not_starve_the_others() {
+        let checks = Arc::new(Checks::new(limits()));
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        // The good client has been here before.
+        assert_eq!(checks.check(key(100), address(9), || true).await, Ok(true));
+        let mut flood = Vec::new();
+        for n in 0..20 {
+            let (checks, wait) = (Arc::clone(&checks), Arc::clone(&wait));
+            flood.push(tokio::spawn(async move {
+                let slow = move || wait.lock().unwrap().recv().is_ok();
+                checks.check(key(n), address(1), slow).await
+            }));
+        }
+        // All but two are turned away at once, while those two wait.
+        let turned_away = async {
+            while flood.iter().filter(|one| one.is_finished()).count() < 18 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, turned_away).await.unwrap();
+        // Remembered, or checked in the lane of those who have proven something.
+        assert_eq!(checks.check(key(100), address(9), || false).await, Ok(true));
+        let fresh = timeout(PATIENCE, checks.check(key(101), address(9), || true)).await;
+        assert_eq!(fresh.unwrap(), Ok(true));
+        drop(release);
+        let mut overloaded = 0;
+        for one in flood {
+            overloaded += usize::from(timeout(PATIENCE, one).await.unwrap().unwrap().is_err());
+        }
+        assert_eq!(overloaded, 18);
+        // Nothing of them is left behind.
+        assert!(checks.by_address.lock().unwrap().is_empty());
+        assert_eq!(checks.lanes[0].queued.load(SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn no_queue_grows_without_end() {
+        let checks = Arc::new(Checks::new(limits()));
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut tasks = Vec::new();
+        for n in 0..50 {
+            let (checks, wait) = (Arc::clone(&checks), Arc::clone(&wait));
+            tasks.push(tokio::spawn(async move {
+                let slow = move || wait.lock().unwrap().recv().is_ok();
+                checks.check(key(n), address(n), slow).await
+            }));
+        }
+        let turned_away = async {
+            while tasks.iter().filter(|one| one.is_finished()).count() < 45 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, turned_away).await.unwrap();
+        drop(release);
+        let mut checked = 0;
+        for task in tasks {
+            checked += usize::from(timeout(PATIENCE, task).await.unwrap().unwrap().is_ok());
+        }
+        assert_eq!(checked, 5);
+    }
+
+    #[test]
+    fn a_subscriber_is_one_address() {
+        let one = network("2001:db8::1".parse().unwrap());
+        assert_eq!(one, network("2001:db8::ffff:1".parse().unwrap()));
+        assert_ne!(one, network("2001:db8:0:1::1".parse().unwrap()));
+        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), address(1));
+    }
+}

@@ -1,0 +1,88 @@
+//! Users and passwords in a file of Apache's format.
+
+mod checks;
+mod hash;
+mod users;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use wharf_digest::hmac;
+
+use crate::{Authenticate, Credentials, Identity, Presented, Rejection, watched::Watched};
+use users::Users;
+
+pub use checks::Limits;
+pub(crate) use checks::{Checks, Overloaded};
+
+/// Knows the users of a file, which is read again whenever it changes.
+pub struct Htpasswd {
+    users: Watched<Users>,
+    checks: Checks,
+    /// Under which the results of checks are remembered.
+    key: [[u8; 16]; 2],
+}
+
+/// Why a file of passwords cannot be used. The text names the file and the line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct HtpasswdError(String);
+
+// === impl Htpasswd ===
+
+impl Htpasswd {
+    /// Reads the file. A file that is not there is an error: nobody is invented.
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, HtpasswdError> {
+        if !path.exists() {
+            return Err(HtpasswdError(format!(
+                "{} does not exist: make it with `htpasswd -B -c {0} USER`",
+                path.display()
+            )));
+        }
+        let users = Watched::open(path, Users::read).map_err(HtpasswdError)?;
+        let first = users.now().value;
+        for problem in first.problems() {
+            tracing::warn!("{problem}");
+        }
+        if first.is_empty() {
+            tracing::warn!("{} has no users: nobody can log in", path.display());
+        }
+        let key = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()];
+        Ok(Self { users, checks: Checks::new(limits), key })
+    }
+
+    async fn check(&self, user: &str, password: &str, presented: &Presented<'_>) -> Checked {
+        let seen = self.users.now();
+        if let Some(problem) = seen.problem {
+            return Err(Rejection::Unavailable(problem));
+        }
+        // A change of the file makes every result a stranger.
+        let generation = seen.generation.to_le_bytes();
+        let parts = [&generation[..], user.as_bytes(), password.as_bytes()];
+        let key = hmac::sign(self.key.as_flattened(), &parts);
+        // A user that is not there costs as much time as one that is.
+        let (hash, known) = seen.value.hash(user);
+        let password = password.to_owned();
+        let verify = move || hash.verify(&password) && known;
+        match self.checks.check(key, presented.remote.ip(), verify).await {
+            Ok(true) => Ok(Identity::named(user)),
+            Ok(false) => Err(Rejection::Invalid("wrong user or password".to_owned())),
+            Err(Overloaded) => Err(Rejection::Busy(Checks::RETRY_AFTER)),
+        }
+    }
+}
+
+type Checked = Result<Identity, Rejection>;
+
+#[async_trait]
+impl Authenticate for Htpasswd {
+    async fn authenticate(&self, presented: &Presented<'_>) -> Option<Checked> {
+        match presented.credentials {
+            Credentials::Basic { user, password } => {
+                Some(self.check(user, password, presented).await)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Requests for a gate.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderMap;
+use wharf_api::Query;
+use wharf_auth::{Ask, Authorize, Denial, Grant, Origin};
+
+struct Here;
+
+impl Origin for Here {
+    fn url(&self, path: &str) -> String {
+        format!("https://registry.example{path}")
+    }
+}
+
+pub(crate) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+pub(crate) async fn get(
+    gate: &dyn Authorize,
+    url: &str,
+    authorization: &str,
+) -> Result<Grant, Denial> {
+    request(gate, "GET", url, authorization).await
+}
+
+/// Asks whether a request may be served.
+pub(crate) async fn request(
+    gate: &dyn Authorize,
+    method: &str,
+    url: &str,
+    authorization: &str,
+) -> Result<Grant, Denial> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let (target, row) = wharf_api::resolve(method, path).map_err(drop).unwrap();
+    let query = Query::parse(query).unwrap();
+    let mut headers = HeaderMap::new();
+    if !authorization.is_empty() {
+        headers.insert("authorization", authorization.parse().unwrap());
+    }
+    let remote = ([192, 0, 2, 1], 1234).into();
+    gate.authorize(Ask {
+        row,
+        target: &target,
+        query: &query,
+        headers: &headers,
+        remote,
+        origin: &Here,
+        certificate: None,
+    })
+    .await
+}
