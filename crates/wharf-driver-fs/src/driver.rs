@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -250,6 +250,13 @@ impl Driver for FsDriver {
         .await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        match self.delete(path).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         self.run(folder, |tree, folder| tree.delete_below(folder).at(folder)).await
     }
@@ -277,6 +284,24 @@ impl Driver for FsDriver {
 
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
         self.take(session, Session::resume).await
+    }
+
+    async fn begin_direct(
+        &self,
+        _target: &StoragePath,
+        _size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        // A session's file becomes the content by a link: no other way saves anything.
+        Ok(None)
+    }
+
+    async fn give_up(
+        &self,
+        _folder: &StoragePath,
+        _before: SystemTime,
+        _dry_run: bool,
+    ) -> Result<u64> {
+        Ok(0)
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

@@ -1,6 +1,6 @@
 //! The driver.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,8 +16,11 @@ use crate::{
     Options, Store,
     buffer::Memory,
     chain::{Chain, Link},
+    direct::DirectUpload,
     listing,
     objects::Objects,
+    orphans,
+    pieces::full,
     upload::ObjectUpload,
 };
 
@@ -28,6 +31,7 @@ pub struct ObjectDriver {
     capabilities: Capabilities,
     objects: Arc<Objects>,
     memory: Memory,
+    multipart: bool,
 }
 
 // === impl ObjectDriver ===
@@ -46,7 +50,7 @@ impl ObjectDriver {
         };
         let objects = Arc::new(Objects::new(store, &options)?);
         let memory = Memory::new(options.memory);
-        Ok(Self { name, capabilities, objects, memory })
+        Ok(Self { name, capabilities, objects, memory, multipart: options.multipart })
     }
 
     fn chain<'a>(&'a self, session: &'a StoragePath) -> Chain<'a> {
@@ -149,6 +153,10 @@ impl Driver for ObjectDriver {
     async fn delete(&self, path: &StoragePath) -> Result<()> {
         // Stores delete what is not there without a word.
         self.stat(path).await?;
+        self.forget(path).await
+    }
+
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
         let key = self.objects.key(path);
         let keys = stream::iter([Ok(key.clone())]).boxed();
         self.objects.remove(&key, keys).await.map(drop)
@@ -188,6 +196,31 @@ impl Driver for ObjectDriver {
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
         let last = self.chain(session).last().await?.ok_or_else(|| not_found(session))?;
         Ok(self.upload(session, Some(last)))
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        if target.is_root() {
+            return Err(Error::new(ErrorKind::InvalidPath, target));
+        }
+        let fits = size_hint.is_some_and(|size| size <= full(0, self.memory.of_a_piece()));
+        if !fits && !self.multipart {
+            return Ok(None);
+        }
+        let (objects, memory) = (Arc::clone(&self.objects), self.memory.clone());
+        Ok(Some(Box::new(DirectUpload::new(objects, memory, target, size_hint))))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        orphans::abort(&self.objects, folder, before, dry_run).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

@@ -43,6 +43,8 @@ mod seams;
 mod assemble;
 mod buffer;
 mod chain;
+mod direct;
+mod orphans;
 mod pieces;
 mod record;
 mod upload;

@@ -15,6 +15,9 @@ pub struct Options {
     pub persistent: bool,
     /// The most bytes of all uploads together that are held until they are stored.
     pub memory: usize,
+    /// Whether the store's client has multipart uploads; without them, large content does not go
+    /// straight to its place.
+    pub multipart: bool,
     /// How long one request may take, its retries included, and one read of a body.
     pub patience: Duration,
 }
@@ -26,6 +29,7 @@ impl Default for Options {
             create_if_absent: true,
             persistent: false,
             memory: 512 << 20,
+            multipart: true,
             patience: Duration::from_secs(300),
         }
     }

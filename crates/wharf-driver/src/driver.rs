@@ -77,6 +77,14 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// Removes content, durably; `NotFound` if there is none.
     async fn delete(&self, path: &StoragePath) -> Result<()>;
 
+    /// Removes content, if there is any; a power cut may bring it back.
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        match self.delete(path).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes everything below a folder, durably, and the folder where folders are real; `false`
     /// if nothing was there. `/a` never takes `/ab` with it.
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool>;
@@ -107,6 +115,32 @@ pub trait Driver: Debug + Send + Sync + 'static {
     /// `NotFound` if no bytes were ever written there and nothing was saved; `Busy` while another
     /// writer, in this process or another one, holds it (see [`Capabilities::optimistic_sessions`]).
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>>;
+
+    /// Begins content of which the place is known before its bytes, for drivers that save work by that:
+    /// `None` from the others. Nothing is there before it is published, and nothing of it can be taken
+    /// up: to save, note or read it back is `Unsupported`, it can be published to `target` only, and it
+    /// is gone when it is dropped.
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let _ = (target, size_hint);
+        Ok(None)
+    }
+
+    /// Gives up what was begun below a folder before a time, by anybody, and neither finished nor given
+    /// up, as far as it is not content and so is seen by nothing else; says how much that was. On a
+    /// `dry_run` it is only counted.
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        let _ = (folder, before, dry_run);
+        Ok(0)
+    }
 
     /// The last checkpoint of a session, without taking it; an empty one if none was saved.
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint>;

@@ -3,7 +3,10 @@
 mod tree;
 mod upload;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -144,6 +147,13 @@ impl Driver for MemoryDriver {
         }
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        match self.delete(path).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         Ok(self.store.lock().remove_below(folder))
     }
@@ -170,6 +180,23 @@ impl Driver for MemoryDriver {
 
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
         Ok(Box::new(MemoryUpload::resume(self.store.clone(), session)?))
+    }
+
+    async fn begin_direct(
+        &self,
+        _target: &StoragePath,
+        _size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        Ok(None)
+    }
+
+    async fn give_up(
+        &self,
+        _folder: &StoragePath,
+        _before: SystemTime,
+        _dry_run: bool,
+    ) -> Result<u64> {
+        Ok(0)
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

@@ -22,6 +22,7 @@ use wharf_driver::{
 
 pub mod concurrency;
 pub mod content;
+pub mod direct;
 pub mod lists;
 pub mod model;
 pub mod publishing;
@@ -134,7 +135,7 @@ macro_rules! driver_suite {
                 all_below_a_folder_goes, a_longer_name_is_not_below, nothing_below_is_false,
                 a_deleted_folder_can_be_filled_again, all_below_the_root_goes,
                 an_upload_session_goes_with_its_folder, deletes_are_found_by_another,
-                a_forgotten_folder_is_gone,
+                a_forgotten_folder_is_gone, forgotten_content_is_gone,
             );
             $crate::driver_suite_group!(uploads, $capabilities, $new;
                 an_upload_grows, an_empty_session_is_not_found, a_session_is_cut_back_to_its_checkpoint,
@@ -155,6 +156,11 @@ macro_rules! driver_suite {
                 discarding_changes_nothing_published,
                 a_reader_of_deleted_content_is_left_alone, a_failed_publication_leaves_the_session,
                 published_content_is_found_by_another,
+            );
+            $crate::driver_suite_group!(direct, $capabilities, $new;
+                direct_content_is_there_once_it_is_published, what_is_given_up_was_never_there,
+                direct_content_repairs_and_keeps, direct_content_cannot_be_taken_up,
+                a_false_hint_does_no_harm_to_direct_content, many_publish_direct_content,
             );
             $crate::driver_suite_group!(concurrency, $capabilities, $new;
                 one_of_many_creates, many_writers_leave_one_whole, many_publish_one_target,

@@ -4,9 +4,12 @@
 //! the kind of call; and whether it fails before anything is done, or after everything is done but
 //! the answer.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
 };
 
 use async_trait::async_trait;
@@ -248,6 +251,10 @@ impl Driver for FaultyDriver {
         self.faults.run(Call::Delete, path, self.inner.delete(path)).await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        self.faults.run(Call::Delete, path, self.inner.forget(path)).await
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         self.faults.run(Call::DeleteBelow, folder, self.inner.delete_below(folder)).await
     }
@@ -278,6 +285,26 @@ impl Driver for FaultyDriver {
         let resumed = self.inner.resume_upload(session);
         let inner = self.faults.run(Call::ResumeUpload, session, resumed).await?;
         Ok(self.upload(session, inner))
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let begun = self.inner.begin_direct(target, size_hint);
+        let begun = self.faults.run(Call::BeginUpload, target, begun).await?;
+        Ok(begun.map(|inner| self.upload(target, inner)))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        let given_up = self.inner.give_up(folder, before, dry_run);
+        self.faults.run(Call::Discard, folder, given_up).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

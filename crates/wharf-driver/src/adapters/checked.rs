@@ -1,6 +1,6 @@
 //! Refuses what no driver needs to see, and believes no driver blindly.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -128,6 +128,10 @@ impl Driver for Checked {
         self.inner.delete(path).await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        self.inner.forget(path).await
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         self.inner.delete_below(folder).await
     }
@@ -166,6 +170,25 @@ impl Driver for Checked {
             false => Err(Error::new(ErrorKind::Corrupt, session)
                 .because("the driver took the session up elsewhere than at its checkpoint")),
         }
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        below_root(target)?;
+        let begun = self.inner.begin_direct(target, size_hint).await?;
+        Ok(begun.map(|begun| self.upload(target, begun)))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        self.inner.give_up(folder, before, dry_run).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

@@ -1,6 +1,6 @@
 //! Bounds how much goes on at once.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -115,6 +115,10 @@ impl Driver for Limited {
         self.permits.hold(self.inner.delete(path)).await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        self.permits.hold(self.inner.forget(path)).await
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         self.permits.hold(self.inner.delete_below(folder)).await
     }
@@ -143,6 +147,24 @@ impl Driver for Limited {
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
         let resumed = self.permits.hold(self.inner.resume_upload(session)).await?;
         Ok(self.upload(resumed))
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let begun = self.permits.hold(self.inner.begin_direct(target, size_hint)).await?;
+        Ok(begun.map(|begun| self.upload(begun)))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        self.permits.hold(self.inner.give_up(folder, before, dry_run)).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

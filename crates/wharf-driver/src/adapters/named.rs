@@ -1,6 +1,6 @@
 //! Says which driver it was.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -119,6 +119,10 @@ impl Driver for Named {
         told(self.name(), "delete", path, self.inner.delete(path)).await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        told(self.name(), "forget", path, self.inner.forget(path)).await
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         told(self.name(), "delete_below", folder, self.inner.delete_below(folder)).await
     }
@@ -150,6 +154,26 @@ impl Driver for Named {
         let resumed = self.inner.resume_upload(session);
         let resumed = told(self.name(), "resume_upload", session, resumed).await?;
         Ok(self.upload(session, resumed))
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let begun = self.inner.begin_direct(target, size_hint);
+        let begun = told(self.name(), "begin_direct", target, begun).await?;
+        Ok(begun.map(|begun| self.upload(target, begun)))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        let given_up = self.inner.give_up(folder, before, dry_run);
+        told(self.name(), "give_up", folder, given_up).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

@@ -1,6 +1,6 @@
 //! Moves everything below a folder.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -98,6 +98,10 @@ impl Driver for Prefixed {
         self.inner.delete(&self.real(path)).await
     }
 
+    async fn forget(&self, path: &StoragePath) -> Result<()> {
+        self.inner.forget(&self.real(path)).await
+    }
+
     async fn delete_below(&self, folder: &StoragePath) -> Result<bool> {
         self.inner.delete_below(&self.real(folder)).await
     }
@@ -124,6 +128,24 @@ impl Driver for Prefixed {
 
     async fn resume_upload(&self, session: &StoragePath) -> Result<Box<dyn Upload>> {
         self.inner.resume_upload(&self.real(session)).await.map(|it| self.upload(it))
+    }
+
+    async fn begin_direct(
+        &self,
+        target: &StoragePath,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let begun = self.inner.begin_direct(&self.real(target), size_hint).await?;
+        Ok(begun.map(|begun| self.upload(begun)))
+    }
+
+    async fn give_up(
+        &self,
+        folder: &StoragePath,
+        before: SystemTime,
+        dry_run: bool,
+    ) -> Result<u64> {
+        self.inner.give_up(&self.real(folder), before, dry_run).await
     }
 
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {

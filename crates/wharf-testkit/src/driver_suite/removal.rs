@@ -73,6 +73,17 @@ pub async fn nothing_below_is_false(subject: Arc<Subject>) {
     assert_eq!(whole(&*driver, &path("content")).await, "x");
 }
 
+/// Whether it was there or not.
+pub async fn forgotten_content_is_gone(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    put(&*driver, "folder/a", "x").await;
+    put(&*driver, "folder/ab", "x").await;
+    for _ in 0..2 {
+        driver.forget(&path("folder/a")).await.expect("it is gone");
+        assert_eq!(names(&*subject.another(), &path("folder")).await, ["ab"]);
+    }
+}
+
 /// Several times over, as a repository may be.
 pub async fn a_deleted_folder_can_be_filled_again(subject: Arc<Subject>) {
     let driver = subject.driver();
