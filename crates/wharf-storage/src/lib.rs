@@ -21,6 +21,7 @@ mod recent;
 mod referrers;
 mod store;
 mod tags;
+pub mod tree;
 mod turns;
 mod uploads;
 mod vault;

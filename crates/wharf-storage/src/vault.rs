@@ -245,6 +245,6 @@ impl Vault {
 
 /// The file that holds the bytes of a blob: its live generation, which is the first one as long as
 /// nothing is collected online.
-fn live(digest: &Digest) -> StoragePath {
+pub(crate) fn live(digest: &Digest) -> StoragePath {
     layout::in_blob(digest, "data")
 }
