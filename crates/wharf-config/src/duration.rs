@@ -16,7 +16,7 @@ const UNITS: &[(&str, u64)] = &[
 
 /// Reads `1h30m`, `1.5h`, `300ms`, or a bare number of nanoseconds. `None` if it is none of these,
 /// negative, or longer than Go can say (292 years).
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let text = text.strip_prefix('+').unwrap_or(text);
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return nanoseconds(text.parse().ok()?);

@@ -18,6 +18,7 @@ mod validation;
 mod yaml;
 
 pub use configuration::{Configuration, Loaded};
+pub use duration::parse as parse_duration;
 pub use error::{ConfigError, Place, Warning};
 pub use http::{Address, Header, Http, Limits};
 pub use listen::TrustedProxies;

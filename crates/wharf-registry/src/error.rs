@@ -22,6 +22,15 @@ pub enum Error {
     /// The store can be opened, but not used.
     #[error("cannot use the store: {0}")]
     Storage(#[from] wharf_core::Error),
+    /// Garbage is being collected, which nobody may write to meanwhile.
+    #[error(
+        "garbage is being collected in the store by {holder}: wait for its end, or serve with \
+         storage.maintenance.readonly.enabled"
+    )]
+    Collecting {
+        /// Who does it.
+        holder: String,
+    },
     /// The certificate or anything else of `http.tls` cannot be used.
     #[error("http.tls: {0}")]
     Tls(#[from] wharf_tls::Error),

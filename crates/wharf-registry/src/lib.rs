@@ -5,6 +5,7 @@ pub mod mapping;
 mod namespace;
 mod purger;
 mod server;
+mod store;
 
 pub use wharf_api as api;
 pub use wharf_cache as cache;
@@ -15,6 +16,7 @@ pub use wharf_digest as digest;
 pub use wharf_driver as driver;
 pub use wharf_driver_fs as driver_fs;
 pub use wharf_http as http;
+pub use wharf_maintenance as maintenance;
 pub use wharf_manifest as manifest;
 pub use wharf_reference as reference;
 pub use wharf_storage as storage;
@@ -23,6 +25,7 @@ pub use wharf_tls as tls;
 pub use error::Error;
 pub use namespace::NamespaceBuilder;
 pub use server::{Server, ServerBuilder};
+pub use store::open_store;
 
 /// The examples of the project's front page compile.
 #[cfg(doctest)]

@@ -8,12 +8,14 @@ use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
 use wharf_http::{App, Listener};
+use wharf_maintenance::lease::Lease;
 use wharf_tls::Acceptor;
 
 use crate::{
     Error, NamespaceBuilder,
     mapping::{self, tls::Secured},
     purger::{self, Schedule},
+    store,
 };
 
 /// A registry that is bound to its address, and begins to answer when it [runs](Server::run).
@@ -27,6 +29,8 @@ pub struct Server {
     tls: Option<Acceptor>,
     drain: Duration,
     purging: Option<(Arc<dyn Driver>, Schedule)>,
+    /// `None` if nothing is written, or nobody else could collect garbage.
+    lease: Option<Lease>,
 }
 
 /// Makes a [`Server`] from a configuration, of which parts can be brought along.
@@ -80,7 +84,16 @@ impl Server {
 
     /// Serves until `shutdown` is done. Then nothing new is accepted, and what was begun has
     /// `http.draintimeout` to end.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let lease = self.lease.take();
+        let result = self.serve(shutdown).await;
+        if let Some(lease) = lease {
+            lease.end().await;
+        }
+        result
+    }
+
+    async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         // Dropping the set ends what is in it.
         let mut background = JoinSet::new();
         if let Some((driver, schedule)) = self.purging {
@@ -144,6 +157,10 @@ impl ServerBuilder<'_> {
                 None => builder.build(),
             }
         });
+        let lease = match storage.read_only {
+            true => None,
+            false => store::take_up(&driver).await?,
+        };
         let upload_key = upload_key(configuration, &*driver).await?;
         let app = App::new(namespace, mapping::http::options(configuration, upload_key));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
@@ -155,6 +172,7 @@ impl ServerBuilder<'_> {
             tls,
             drain: http.drain_timeout,
             purging: schedule.filter(|_| !storage.read_only).map(|schedule| (driver, schedule)),
+            lease,
         })
     }
 }
