@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::garbage;
+
 /// An OCI container registry, in place of docker/distribution.
 ///
 /// Without a command it serves with its embedded default: the directory ./wharf-data on
@@ -36,6 +38,7 @@ pub(crate) enum Command {
         /// The configuration that it serves, found as `serve` finds it
         config: Option<PathBuf>,
     },
+    GarbageCollect(garbage::Args),
     /// Print the version
     Version,
 }

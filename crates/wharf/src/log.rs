@@ -42,6 +42,13 @@ pub(crate) fn begin(log: &Log) -> Result<Option<Lines>, Box<dyn std::error::Erro
     Ok(lines)
 }
 
+/// Logs what is wrong to stderr, for commands that end by themselves.
+pub(crate) fn to_stderr() -> Result<(), Box<dyn std::error::Error>> {
+    let usual = wharf_config::Configuration::default().log;
+    let log = Log { level: wharf_config::Level::Warn, access_log: false, ..usual };
+    begin(&log).map(drop)
+}
+
 /// Ours from the configured level on; of others only what is wrong.
 fn wanted(log: &Log) -> Targets {
     let level = match log.level {

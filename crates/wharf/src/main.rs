@@ -6,10 +6,12 @@
 mod activation;
 mod cli;
 mod files;
+mod garbage;
 mod health;
 mod lines;
 mod load;
 mod log;
+mod progress;
 mod serve;
 mod signals;
 
@@ -24,12 +26,13 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command.unwrap_or_default() {
-        Command::Serve { config } => serve::serve(config.as_deref()),
-        Command::Health { config } => health::health(config.as_deref()),
-        Command::Version => version(),
+        Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::GarbageCollect(args) => garbage::collect(&args),
+        Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Version => version().map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Where stderr is closed there is nobody to tell.
             let _ = writeln!(io::stderr(), "wharf: {error}");

@@ -35,6 +35,19 @@ pub(crate) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The exit code that the first signal asks for. Listens from now on, and must be called in a runtime.
+pub(crate) fn first() -> io::Result<impl Future<Output = u8>> {
+    let mut signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+    };
+    Ok(async move {
+        let (name, number) = signals.next().await;
+        tracing::info!("{name}: ending");
+        u8::try_from(128 + number).unwrap_or(u8::MAX)
+    })
+}
+
 // === impl Signals ===
 
 impl Signals {
