@@ -21,6 +21,7 @@ mod layers;
 mod process;
 mod server;
 mod services;
+mod store_fixture;
 mod workspace;
 
 /// What a task comes to: nothing, or why not.
@@ -44,6 +45,7 @@ enum Task {
     Dist(dist::Args),
     E2e(e2e::Args),
     Services(services::Args),
+    StoreFixture(store_fixture::Args),
     Ci(ci::Args),
 }
 
@@ -70,6 +72,7 @@ impl Task {
             Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
             Task::Services(args) => services::run(&args),
+            Task::StoreFixture(args) => store_fixture::run(&args),
             Task::Ci(args) => ci::run(&args),
         }
     }
