@@ -11,7 +11,9 @@ mod identity;
 mod policy;
 mod rule;
 mod silly;
-#[cfg(feature = "htpasswd")]
+#[cfg(feature = "token")]
+pub mod token;
+#[cfg(any(feature = "htpasswd", feature = "token"))]
 mod watched;
 
 pub use access::{Access, Needs};

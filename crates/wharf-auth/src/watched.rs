@@ -51,6 +51,7 @@ pub(crate) struct Seen<T> {
     pub(crate) value: Arc<T>,
     pub(crate) generation: u64,
     /// Why the file as it is now cannot be used; the value is an older one then.
+    #[cfg_attr(not(feature = "htpasswd"), expect(dead_code, reason = "older keys are kept"))]
     pub(crate) problem: Option<String>,
 }
 
