@@ -10,10 +10,10 @@ mod htpasswd;
 mod identity;
 mod policy;
 mod rule;
+mod rules;
 mod silly;
 #[cfg(feature = "token")]
 pub mod token;
-#[cfg(any(feature = "htpasswd", feature = "token"))]
 mod watched;
 
 pub use access::{Access, Needs};
@@ -24,6 +24,7 @@ pub use gate::Gate;
 #[cfg(feature = "htpasswd")]
 pub use htpasswd::{Htpasswd, HtpasswdError, Limits};
 pub use identity::{Authenticate, Identity, Presented, Rejection, Scope};
-pub use policy::Policy;
+pub use policy::{Policy, RuleFile};
 pub use rule::Rule;
+pub use rules::{Explanation, Rules, RulesError};
 pub use silly::Silly;

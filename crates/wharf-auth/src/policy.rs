@@ -1,14 +1,21 @@
 //! What somebody may do.
 
-use crate::{Access, Identity, Rule};
+use std::{fmt, path::Path};
+
+use crate::{Access, Identity, Rule, Rules, watched::Watched};
 
 /// What somebody may do.
-#[derive(Clone, Debug)]
 pub enum Policy {
     /// Whoever is known may do whatever the credentials are good for; in the name of this section of
     /// the configuration.
     Open(&'static str),
+    /// What the rules of a file allow, and what the credentials are good for besides.
+    Rules(RuleFile),
 }
+
+/// A file of [`Rules`], which is read again when it changes. Rules that cannot be read leave those
+/// before them in force.
+pub struct RuleFile(Watched<Rules>);
 
 /// Whether somebody may do something, and what has decided it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +29,50 @@ pub(crate) struct Decision {
 // === impl Policy ===
 
 impl Policy {
+    /// The rules of a file. The error names it, and the line.
+    pub fn rules(path: &Path) -> Result<Self, String> {
+        Ok(Self::Rules(RuleFile(Watched::open(path, Rules::read)?)))
+    }
+
     /// Decides about one access of somebody, `None` for an anonymous caller.
     pub(crate) fn decide(&self, identity: Option<&Identity>, access: &Access) -> Decision {
-        let Self::Open(section) = self;
-        let Some(identity) = identity else { return Decision::denied(Rule::Section(section)) };
-        match &identity.scope {
-            None => Decision::allowed(Rule::Section(section)),
-            Some(scope) if scope.contains(access) => Decision::allowed(Rule::Token),
-            Some(_) => Decision::out_of_scope(),
+        match (self, identity) {
+            (Self::Open(section), None) => Decision::denied(Rule::Section(section)),
+            (Self::Open(section), Some(identity)) => match &identity.scope {
+                None => Decision::allowed(Rule::Section(section)),
+                Some(scope) if scope.contains(access) => Decision::allowed(Rule::Token),
+                Some(_) => Decision::out_of_scope(),
+            },
+            (Self::Rules(file), _) => file.decide(identity, access),
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(section) => write!(f, "Open({section})"),
+            Self::Rules(_) => f.write_str("Rules(…)"),
+        }
+    }
+}
+
+// === impl RuleFile ===
+
+impl RuleFile {
+    /// A token never gives more than it says, and rules never more than they say. But what anyone may
+    /// do, somebody with a token may as well.
+    fn decide(&self, identity: Option<&Identity>, access: &Access) -> Decision {
+        let rules = self.0.now().value;
+        let (allowed, rule) = rules.decide(identity.and_then(Identity::name), access);
+        if !allowed {
+            return Decision::denied(rule);
+        }
+        match identity.and_then(|identity| identity.scope.as_ref()) {
+            Some(scope) if !scope.contains(access) && !rules.decide(None, access).0 => {
+                Decision::out_of_scope()
+            }
+            _ => Decision::allowed(rule),
         }
     }
 }

@@ -49,9 +49,13 @@ struct Stamp {
 /// What a file holds now.
 pub(crate) struct Seen<T> {
     pub(crate) value: Arc<T>,
+    #[cfg_attr(not(feature = "token"), allow(dead_code, reason = "rules are not remembered"))]
     pub(crate) generation: u64,
     /// Why the file as it is now cannot be used; the value is an older one then.
-    #[cfg_attr(not(feature = "htpasswd"), expect(dead_code, reason = "older keys are kept"))]
+    #[cfg_attr(
+        not(feature = "htpasswd"),
+        allow(dead_code, reason = "older keys and rules are kept")
+    )]
     pub(crate) problem: Option<String>,
 }
 

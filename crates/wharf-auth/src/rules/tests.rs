@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const RULES: &str = r#"
+# What everybody wants.
+group ops: alice, bob      # and who else?
+group all-ops: @ops, carol
+allow anyone to pull in library/**, public
+allow authenticated to pull in **
+allow @all-ops to pull, push, delete in **
+
+allow dave to pull, push in team/**
+deny  mallory to pull in team/**
+allow authenticated to pull in team/**
+allow "repo:org/app:ref" , ci-* to pull,push in team/ci
+allow @ops to list
+deny bob to list
+"#;
+
+fn access(action: &str, name: &str) -> Access {
+    let action = match action {
+        "list" => return Access::Catalog,
+        "pull" => Action::Pull,
+        "push" => Action::Push,
+        _ => Action::Delete,
+    };
+    Access::Repository(RepositoryName::parse(name).unwrap(), action)
+}
+
+#[track_caller]
+fn check(who: &str, action: &str, name: &str, expected: bool, rule: &str) {
+    let rules = Rules::parse("r", RULES).unwrap();
+    let who = (who != "-").then_some(who);
+    let (allowed, by) = rules.decide(who, &access(action, name));
+    assert_eq!((allowed, by.to_string().as_str()), (expected, rule), "{who:?} {action} {name}");
+}
+
+#[test]
+fn the_longest_pattern_counts() {
+    check("-", "pull", "library/alpine", true, "r:5");
+    check("-", "pull", "public", true, "r:5");
+    check("x", "pull", "library/alpine", true, "r:5");
+    // Nobody is said to push there, and what stands at ** does not count.
+    check("alice", "push", "library/alpine", false, &none("r:5"));
+    check("-", "pull", "other", false, &none("r:6"));
+    check("x", "pull", "other", true, "r:6");
+    check("x", "push", "other", false, &none("r:6"));
+    check("carol", "delete", "other", true, "r:7");
+    check("dave", "push", "team/a", true, "r:9");
+    check("alice", "push", "team/a", false, &none("r:9"));
+    check("x", "pull", "team/a/b", true, "r:11");
+    check("mallory", "pull", "team/a", false, "r:10");
+    check("repo:org/app:ref", "push", "team/ci", true, "r:12");
+    check("ci-7", "push", "team/ci", true, "r:12");
+    check("x", "pull", "team/ci", false, &none("r:12"));
+}
+
+fn none(first: &str) -> String {
+    format!("{first} is the first of its lines, none of which allows it")
+}
+
+#[test]
+fn the_catalog_has_lines_of_its_own() {
+    check("alice", "list", "", true, "r:13");
+    check("bob", "list", "", false, "r:14");
+    check("carol", "list", "", false, &none("r:13"));
+    check("-", "list", "", false, &none("r:13"));
+}
+
+#[test]
+fn nothing_is_allowed_by_an_empty_file() {
+    for text in ["", "# nothing\n\n", "group a: b"] {
+        let rules = Rules::parse("r", text).unwrap();
+        for action in ["pull", "push", "delete", "list"] {
+            let decided = rules.decide(Some("alice"), &access(action, "a"));
+            assert_eq!(decided, (false, Rule::Default));
+        }
+    }
+}
+
+#[test]
+fn explanations_are_sentences() {
+    let rules = Rules::parse("r", RULES).unwrap();
+    let explain = |who, action, name| rules.explain(who, &access(action, name)).to_string();
+    assert_eq!(
+        explain(Some("dave"), "push", "team/a"),
+        "dave may push to team/a: the pattern team/** counts, and r:9 allows it"
+    );
+    assert_eq!(
+        explain(Some("mallory"), "pull", "team/a"),
+        "mallory may not pull from team/a: the pattern team/** counts, and r:10 denies it"
+    );
+    assert_eq!(
+        explain(None, "list", ""),
+        "an anonymous caller may not list the repositories: r:13 is the first of its lines, none \
+         of which allows it"
+    );
+    let empty = Rules::parse("r", "").unwrap();
+    assert_eq!(
+        empty.explain(Some("a"), &access("delete", "b")).to_string(),
+        "a may not delete in b: no rule says anything about it"
+    );
+}
+
+#[test]
+fn lines_that_are_not_understood_are_errors_with_their_place() {
+    for (text, problem) in [
+        ("permit a to pull in b", "r:1: expected allow, deny or group"),
+        ("\n\nallow a", "r:3: expected WHO to pull, push, delete in PATTERN; or WHO to list"),
+        ("allow a to pull", "r:1: expected WHO to"),
+        ("allow a to pull in", "r:1: something is missing"),
+        ("allow to pull in b", "r:1: something is missing"),
+        ("allow a, to pull in b", "r:1: something is missing"),
+        ("allow a b to pull in c", "r:1: there is no place for b here"),
+        ("allow a to fetch in b", "r:1: expected pull, push or delete, found fetch"),
+        ("allow a to pull push in b", "r:1: there is no place for push here"),
+        ("allow a to list in b", "r:1: to list the repositories concerns no pattern"),
+        ("allow @team to pull in b", "r:1: there is no group @team above"),
+        ("allow anonymous to pull in b", "r:1: \"anonymous\" is not understood, write anyone"),
+        ("allow * to pull in b", "r:1: \"*\" is not understood"),
+        ("allow a to pull in B", "r:1: \"B\" is no pattern"),
+        ("allow a: to pull in b", "r:1: there is no place for a colon here"),
+        ("allow \"a to pull in b", "r:1: a quote is not closed"),
+        ("group a b", "r:1: expected group NAME: MEMBER, MEMBER"),
+        ("group a:", "r:1: something is missing"),
+        ("group a: b\ngroup a: c", "r:2: there is a group a already"),
+    ] {
+        let error = Rules::parse("r", text).unwrap_err().to_string();
+        assert!(error.starts_with(problem), "{text:?}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_breaks_the_parser(text in "\\PC{0,80}", words in "(allow|deny|group|to|in|pull|list|,|:|\"|#|@a|a| ){0,16}") {
+        let _ = Rules::parse("r", &text);
+        let _ = Rules::parse("r", &words);
+    }
+
+    /// A caller who is known may do what an anonymous one may, unless a line denies it.
+    #[test]
+    fn to_say_who_one_is_costs_nothing(name in "[a-z]{1,8}", repository in "[a-z]{1,3}(/[a-z]{1,3}){0,2}") {
+        let rules = Rules::parse("r", RULES).unwrap();
+        let pull = access("pull", &repository);
+        if rules.decide(None, &pull).0 {
+            prop_assert!(rules.decide(Some(&name), &pull).0);
+        }
+    }
+}
