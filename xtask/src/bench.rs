@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucket::Bucket;
 use peers::Peer;
 use report::Report;
 use rounds::{Bench, Length};
@@ -16,6 +17,7 @@ use crate::workspace::{self, Workspace};
 use crate::{Outcome, files};
 
 mod abort;
+mod bucket;
 mod chart;
 mod configs;
 mod connection;
@@ -65,9 +67,21 @@ pub(crate) struct Args {
     /// Use this server binary, and build none
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
-    /// Write docs/benchmarks.md and its charts
+    /// Where the stores are: with s3, in a bucket of MinIO (or moto), for those that can use one
+    #[arg(long, value_enum, default_value_t = Place::Fs)]
+    driver: Place,
+    /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md)
     #[arg(long)]
     write_docs: bool,
+}
+
+/// Where the stores are.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Place {
+    /// In folders
+    Fs,
+    /// In a bucket
+    S3,
 }
 
 /// Measures, prints the tables, and writes the files.
@@ -75,8 +89,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if cfg!(debug_assertions) {
         return again_with_optimisations();
     }
-    let target = Workspace::load()?.target("bench")?;
-    let (peers, absent) = peers::all(args.server.as_deref(), &args.peer)?;
+    let workspace = Workspace::load()?;
+    let target = workspace.target("bench")?;
+    let (mut peers, mut absent) = peers::all(args.server.as_deref(), &args.peer)?;
+    let bucket = match args.driver {
+        Place::Fs => None,
+        Place::S3 => Some(Bucket::start(&workspace)?),
+    };
+    if bucket.is_some() {
+        for peer in peers.extract_if(.., |peer| !peer.knows_buckets()) {
+            absent.push((peer.name, "keeps its content otherwise".to_owned()));
+        }
+    }
     let folder = tempfile::tempdir_in(&target)?;
     abort::clean_up_on_signal(folder.path())?;
     let works: Vec<&Work> = WORKS.iter().filter(|work| args.wants(work)).collect();
@@ -85,12 +109,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let mut report = Report::new(machine, length.rounds, length.duration.as_secs_f64());
     report.servers = peers.iter().map(Peer::version).collect();
     report.absent = absent;
+    report.bucket = bucket.is_some();
     if args.write_docs {
         // If it cannot be written, better now than after the run.
         page::files(&report)?;
     }
     println!("{}", report.preface());
-    let bench = Bench::prepare(folder.path(), length, &works, &peers)?;
+    let bench = Bench::prepare(folder.path(), length, &works, &peers, bucket)?;
     let json = target.join("report.json");
     for work in works {
         let section = bench.measure(work, &peers);
@@ -125,6 +150,9 @@ impl Args {
     }
 
     fn wants(&self, work: &Work) -> bool {
+        if self.driver == Place::S3 && !work.is_for_buckets() {
+            return false;
+        }
         match self.works.is_empty() {
             true => !(self.quick && work.is_long()),
             false => self.works.iter().any(|word| work.is_called(word)),

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::bucket::Bucket;
 use super::tls::{SUITE, Tls};
 
 /// What a server is told.
 pub(crate) struct Setting<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) store: &'a Path,
+    /// Where the store is a prefix of a bucket, of the name of its folder.
+    pub(crate) bucket: Option<&'a Bucket>,
     /// For the server's own files.
     pub(crate) folder: &'a Path,
     pub(crate) tls: Option<&'a Tls>,
@@ -22,14 +25,21 @@ pub(crate) fn yaml(setting: &Setting<'_>) -> String {
     format!(
         "version: 0.1\n\
          log: {{level: error, accesslog: {{disabled: true}}}}\n\
-         storage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n  \
+         storage:\n  {}\n  delete: {{enabled: true}}\n  redirect: {{disable: true}}\n  \
          cache: {{blobdescriptor: inmemory}}\n  \
          maintenance: {{uploadpurging: {{enabled: false}}}}\n\
          http: {{addr: \"{}\"{}}}\n",
-        setting.store.display(),
+        storage(setting),
         setting.address,
         tls.unwrap_or_default()
     )
+}
+
+fn storage(setting: &Setting<'_>) -> String {
+    match setting.bucket {
+        Some(bucket) => bucket.section(setting.store),
+        None => format!("filesystem: {{rootdirectory: {}}}", setting.store.display()),
+    }
 }
 
 /// The blobs of the store as files, and an answer for who asks whether it runs.
@@ -89,6 +99,7 @@ mod tests {
         let setting = |tls| Setting {
             address: "127.0.0.1:7".parse().unwrap(),
             store: Path::new("/s"),
+            bucket: None,
             folder: Path::new("/f"),
             tls,
         };

@@ -9,21 +9,26 @@ use crate::files::{self, Generated};
 use crate::{Outcome, workspace};
 
 const PAGE: &str = "docs/benchmarks.md";
+const BUCKET_PAGE: &str = "docs/benchmarks-s3.md";
 const BEGIN: &str = "<!-- figures: begin -->";
 const END: &str = "<!-- figures: end -->";
 
 /// The page and its charts.
 pub(crate) fn files(report: &Report) -> Outcome<Vec<Generated>> {
-    let page = std::fs::read_to_string(workspace::root().join(PAGE))?;
-    let filled = files::between(&page, BEGIN, END, &figures(report));
-    let filled = filled.ok_or_else(|| format!("{PAGE}: no marks around the figures"))?;
-    let mut files = vec![Generated { path: PAGE.to_owned(), content: filled }];
+    let (page, start) = match report.bucket {
+        true => (BUCKET_PAGE, "s3-"),
+        false => (PAGE, ""),
+    };
+    let text = std::fs::read_to_string(workspace::root().join(page))?;
+    let filled = files::between(&text, BEGIN, END, &figures(report, start));
+    let content = filled.ok_or_else(|| format!("{page}: no marks around the figures"))?;
+    let mut files = vec![Generated { path: page.to_owned(), content }];
     for (group, sections) in groups(report) {
         for (figure, name) in charts(group) {
             let panels = panels(&sections, *figure);
             let unit = sections[0].unit;
             let title = format!("{}: {}", group.title(), explain(*figure, unit));
-            let path = format!("docs/benchmarks/{name}.svg");
+            let path = format!("docs/benchmarks/{start}{name}.svg");
             files.push(Generated { path, content: chart::chart(&title, &panels) });
         }
     }
@@ -63,14 +68,14 @@ fn groups(report: &Report) -> impl Iterator<Item = (Group, Vec<&Section>)> {
     Group::ALL.into_iter().map(of).filter(|(_, sections)| !sections.is_empty())
 }
 
-fn figures(report: &Report) -> String {
+fn figures(report: &Report, start: &str) -> String {
     let mut text =
         format!("\n{}\n## Targets\n\n{}", report.preface(), targets::table(&report.targets));
     for (group, sections) in groups(report) {
         text += &format!("\n## {}\n\n", group.title());
         for (figure, name) in charts(group) {
             let words = explain(*figure, sections[0].unit);
-            text += &format!("![{}: {words}](benchmarks/{name}.svg)\n\n", group.title());
+            text += &format!("![{}: {words}](benchmarks/{start}{name}.svg)\n\n", group.title());
         }
         for section in sections {
             text += &format!(
@@ -108,7 +113,7 @@ mod tests {
         let rows = vec![("wharf", Some(figures(1e6, 0.1, 1.0, 5.0))), ("other", None)];
         let mut report = Report::new(Machine::unknown(), 1, 1.0);
         report.add(section("push-x", Unit::Bytes, rows));
-        let text = super::figures(&report);
+        let text = super::figures(&report, "");
         assert!(text.contains("## Targets") && text.contains("(`push-x`)"), "{text}");
         let files = files(&report).unwrap();
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::bucket::Bucket;
 use super::configs::{self, Setting};
 use super::data::Family;
 use super::tls::Tls;
@@ -195,10 +196,15 @@ impl Peer {
         matches!(self.kind, Kind::Distribution(_)) && self.name == "distribution"
     }
 
+    /// Whether it can keep its store in a bucket as the others do.
+    pub(crate) fn knows_buckets(&self) -> bool {
+        matches!(self.kind, Kind::Wharf(_) | Kind::Distribution(_))
+    }
+
     /// Starts it on a store; its own files go to `folder`.
     pub(crate) fn start(
         &self,
-        store: &Path,
+        (store, bucket): (&Path, Option<&Bucket>),
         folder: &Path,
         tls: Option<&Tls>,
     ) -> Outcome<Instance> {
@@ -209,9 +215,11 @@ impl Peer {
             return Ok(Instance { target, pid, started: start.elapsed(), process: None });
         }
         fs::create_dir_all(folder)?;
-        fs::create_dir_all(store)?;
+        if bucket.is_none() {
+            fs::create_dir_all(store)?;
+        }
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = self.command(&Setting { address, store, folder, tls })?;
+        let mut command = self.command(&Setting { address, store, bucket, folder, tls })?;
         let log = File::create(folder.join("log"))?;
         let target = Target { address, tls: tls.map(|tls| tls.client.clone()) };
         let start = Instant::now();

@@ -12,6 +12,8 @@ use super::{table, targets};
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
+    /// Whether the stores were in a bucket.
+    pub(crate) bucket: bool,
     pub(crate) rounds: usize,
     pub(crate) seconds: f64,
     pub(crate) servers: Vec<Version>,
@@ -145,7 +147,7 @@ impl Report {
     /// A report of a run that has just begun.
     pub(crate) fn new(machine: Machine, rounds: usize, seconds: f64) -> Self {
         let (servers, absent, works, targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { machine, rounds, seconds, servers, absent, works, targets }
+        Self { machine, bucket: false, rounds, seconds, servers, absent, works, targets }
     }
 
     /// Takes in what was measured, and judges the targets anew.

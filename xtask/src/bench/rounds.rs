@@ -1,5 +1,7 @@
 //! The rounds: every server does every work that it can do, in alternating order.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::bucket::{self, Bucket};
+use super::data::MAIN;
 use super::figures::Figures;
 use super::job::Job;
 use super::load::{self, Load, Tally};
@@ -42,6 +46,10 @@ pub(crate) struct Bench<'a> {
     folder: &'a Path,
     stores: Stores,
     tls: Tls,
+    /// Where the stores are, if they are not folders.
+    bucket: Option<Bucket>,
+    /// How many empty stores there were: each has a name of its own.
+    empty: Cell<usize>,
     /// What writes to stores behind the back of the server that is measured.
     writer: Option<&'a Peer>,
 }
@@ -81,6 +89,7 @@ impl<'a> Bench<'a> {
         length: Length,
         works: &[&Work],
         peers: &'a [Peer],
+        bucket: Option<Bucket>,
     ) -> Outcome<Self> {
         let writer = peers.iter().find(|peer| peer.is_distribution());
         let bench = Self {
@@ -89,6 +98,8 @@ impl<'a> Bench<'a> {
             folder,
             stores: Stores::write(folder, works, peers)?,
             tls: Tls::make(folder)?,
+            bucket,
+            empty: Cell::new(0),
             writer: writer.or_else(|| peers.iter().find(|peer| peer.is_ours())),
         };
         bench.seed(works, peers)?;
@@ -97,6 +108,9 @@ impl<'a> Bench<'a> {
 
     /// Brings content to servers that have none, and lets the others read what they read only once.
     fn seed(&self, works: &[&Work], peers: &[Peer]) -> Outcome {
+        if self.bucket.is_some() {
+            return self.fill_bucket(works, peers);
+        }
         for peer in peers.iter().filter(|peer| peer.family().is_none()) {
             let instance = self.start(peer, Stage::Empty, false)?;
             let pushed = self.runtime.block_on(self.stores.push(instance.target));
@@ -112,6 +126,25 @@ impl<'a> Bench<'a> {
                 let load = Load { clients: 1, duration: REST, grace: GRACE_ONCE };
                 load::run(&instance.target, job, load)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Pushes what is on disk to stores in a bucket, by our own server, for all that read them.
+    fn fill_bucket(&self, works: &[&Work], peers: &[Peer]) -> Outcome {
+        let ours = peers.iter().find(|peer| peer.is_ours()).ok_or("nobody fills the bucket")?;
+        let stages = works.iter().filter_map(|work| match work.stage {
+            Stage::Lists(size) => Some(size),
+            Stage::Empty => None,
+        });
+        for size in stages.collect::<BTreeSet<_>>() {
+            let start = Instant::now();
+            let instance = self.start(ours, Stage::Lists(size), false)?;
+            match size {
+                MAIN => self.runtime.block_on(self.stores.push(instance.target))?,
+                _ => self.runtime.block_on(bucket::push_lists(instance.target, size))?,
+            }
+            println!("store of {size} in the bucket: {:.1} s", start.elapsed().as_secs_f64());
         }
         Ok(())
     }
@@ -164,7 +197,11 @@ impl<'a> Bench<'a> {
             (Task::Written(entry, path), _) => {
                 let writer = self.writer.ok_or("no other server can write to the store")?;
                 let root = self.root(peer, work.stage);
-                let writer = writer.start(&root, &self.folder.join("writer"), None)?;
+                let writer = writer.start(
+                    (&root, self.bucket.as_ref()),
+                    &self.folder.join("writer"),
+                    None,
+                )?;
                 let mut writer = Writer::new(&self.runtime, writer);
                 (server.cpu(), writer.time(&server.target, *entry, path, REPEATS)?)
             }
@@ -216,21 +253,23 @@ impl<'a> Bench<'a> {
     }
 
     fn start(&self, peer: &Peer, stage: Stage, tls: bool) -> Outcome<Instance> {
-        let tls = tls.then_some(&self.tls);
-        peer.start(&self.root(peer, stage), &self.folder.join("run").join(&peer.name), tls)
+        let (tls, root) = (tls.then_some(&self.tls), self.root(peer, stage));
+        let folder = self.folder.join("run").join(&peer.name);
+        peer.start((&root, self.bucket.as_ref()), &folder, tls)
     }
 
     /// Where a server finds what a work needs.
     fn root(&self, peer: &Peer, stage: Stage) -> PathBuf {
         match (stage, peer.family()) {
             (Stage::Lists(size), Some(family)) => self.stores.root(family, size),
-            _ => self.folder.join("empty"),
+            _ => self.folder.join(format!("empty-{}", self.empty.get())),
         }
     }
 
     /// Removes what was pushed to a new store.
     fn clear(&self) -> Outcome {
-        let root = self.folder.join("empty");
+        let root = self.folder.join(format!("empty-{}", self.empty.get()));
+        self.empty.set(self.empty.get() + 1);
         match root.exists() {
             true => Ok(std::fs::remove_dir_all(root)?),
             false => Ok(()),

@@ -93,6 +93,17 @@ const TARGETS: &[Target] = &[
     target("push-10g", Peak, Amount, AtMost(40e6)),
 ];
 
+/// Every target of stores in a bucket.
+const BUCKET_TARGETS: &[Target] = &[
+    target("push-patch", Rate, Peer(DISTRIBUTION), AtLeast(1.0)),
+    target("push-patch", Cpu, Peer(DISTRIBUTION), AtMost(0.6)),
+    target("push-put", Rate, Peer(DISTRIBUTION), AtLeast(1.5)),
+    target("blob-256m", Rate, Peer(DISTRIBUTION), AtLeast(1.0)),
+    target("blob-256m", Cpu, Peer(DISTRIBUTION), AtMost(0.6)),
+    target("tags-10k-*", Rate, Peer(DISTRIBUTION), AtLeast(20.0)),
+    target("catalog-10k-*", Rate, Peer(DISTRIBUTION), AtLeast(20.0)),
+];
+
 const COLUMNS: [&str; 4] = ["work", "target", "measured", "met"];
 
 /// A row for each target: what is wanted, what was measured, and whether that is enough.
@@ -105,7 +116,8 @@ pub(crate) fn judge(report: &Report) -> Vec<Row> {
         };
         Row { work: target.work, target: target.words(), measured, met }
     };
-    TARGETS.iter().map(row).collect()
+    let targets = if report.bucket { BUCKET_TARGETS } else { TARGETS };
+    targets.iter().map(row).collect()
 }
 
 /// The rows as a table in Markdown.

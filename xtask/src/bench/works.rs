@@ -101,6 +101,19 @@ pub(crate) enum Entry {
 /// Every work, in the order of the report.
 pub(crate) static WORKS: LazyLock<Vec<Work>> = LazyLock::new(rows::all);
 
+/// What is measured on a store in a bucket, where each request to it counts.
+const BUCKETS: &[&str] = &[
+    "blob-256m",
+    "get-tag",
+    "get-digest",
+    "pull",
+    "push-patch",
+    "push-put",
+    "push-images",
+    "tags-10k-*",
+    "catalog-10k-*",
+];
+
 /// The name of a work, or an error that lists them; a `*` at the end stands for any end.
 pub(crate) fn known(name: &str) -> Result<String, String> {
     let names: Vec<&str> = WORKS.iter().map(|work| work.name.as_str()).collect();
@@ -177,6 +190,11 @@ impl Work {
             Some(start) => self.name.starts_with(start),
             None => self.name == word,
         }
+    }
+
+    /// Whether it tells something about a store in a bucket.
+    pub(crate) fn is_for_buckets(&self) -> bool {
+        BUCKETS.iter().any(|word| self.is_called(word))
     }
 
     /// Whether it takes too long for a quick look.
