@@ -38,6 +38,9 @@ pub struct CreateOptions {
     pub algorithm: Option<Algorithm>,
     /// How many bytes will come, if the client said so. A hint: nothing is allocated from it.
     pub size_hint: Option<u64>,
+    /// The digest of all that comes, if it comes at once: such a blob may go straight to its place.
+    /// There may be no session then, so that it cannot be suspended, and only this digest committed.
+    pub digest: Option<Digest>,
 }
 
 /// A blob that may be linked from another repository instead of being sent.
@@ -100,6 +103,14 @@ pub trait BlobWriter: Send {
 
     /// When the session began.
     fn started_at(&self) -> SystemTime;
+
+    /// Says that all the bytes of the blob follow at once, and which digest they have: if there are
+    /// none yet, they may go straight to their place. Where they do, no bytes are kept but all of them.
+    /// `size_hint` is how many, if the client said so.
+    async fn aim(&mut self, digest: &Digest, size_hint: Option<u64>) -> Result<()> {
+        let _ = (digest, size_hint);
+        Ok(())
+    }
 
     /// Takes the next bytes.
     async fn write(&mut self, chunk: Bytes) -> Result<()>;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::{GetOptions, GetRange, ObjectMeta};
+use object_store::{GetOptions, GetRange, ObjectMeta, memory::InMemory};
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
@@ -51,6 +51,12 @@ impl ObjectDriver {
         let objects = Arc::new(Objects::new(store, &options)?);
         let memory = Memory::new(options.memory);
         Ok(Self { name, capabilities, objects, memory, multipart: options.multipart })
+    }
+
+    /// A driver over memory, gone with the process: for tests, and to try things out.
+    pub fn in_memory() -> Self {
+        let store = Store::new(Arc::new(InMemory::new()));
+        Self::new("objects", store, Options::default()).expect("no prefix is a valid one")
     }
 
     fn chain<'a>(&'a self, session: &'a StoragePath) -> Chain<'a> {

@@ -41,6 +41,8 @@ pub(crate) struct ObjectUpload {
     storing: JoinSet<Result<()>>,
     /// Objects that no record needs once the next one is written.
     spent: Vec<Part>,
+    /// Objects of our own that no record lists yet.
+    unsaved: Pieces,
     stage: Stage,
 }
 
@@ -95,6 +97,7 @@ impl ObjectUpload {
             open,
             storing: JoinSet::new(),
             spent: Vec::new(),
+            unsaved: Pieces::default(),
             stage: Stage::Good,
         }
     }
@@ -201,7 +204,9 @@ impl ObjectUpload {
     fn next_part(&mut self, size: u64) -> Part {
         let number = self.made;
         self.made += 1;
-        Part { writer: self.nonce.clone(), number, size }
+        let part = Part { writer: self.nonce.clone(), number, size };
+        self.unsaved.push(part.clone());
+        part
     }
 
     /// Sends the open piece on its way as a full one.
@@ -293,6 +298,7 @@ impl ObjectUpload {
         self.chain().grow(known, &record, &self.nonce).await?;
         self.last = known + 1;
         self.checkpoint = record.checkpoint();
+        self.unsaved = Pieces::default();
         let spent = mem::take(&mut self.spent);
         self.remove(spent).await;
         Ok(())
@@ -360,6 +366,14 @@ impl Upload for ObjectUpload {
     async fn save(&mut self, state: Bytes) -> Result<()> {
         self.check_stage()?;
         let kept = self.keep(state).await;
+        if let Err(error) = &kept
+            && matches!(error.kind(), ErrorKind::Busy | ErrorKind::NotFound)
+        {
+            // Others went on, and know nothing of what we have stored.
+            self.storing.shutdown().await;
+            let unsaved = mem::take(&mut self.unsaved).iter().collect();
+            self.remove(unsaved).await;
+        }
         self.breaking(kept)
     }
 

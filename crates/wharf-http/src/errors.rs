@@ -21,6 +21,9 @@ pub(crate) type Outcome<T = Answer> = Result<T, Failure>;
 /// The client left before its request was complete. Nobody reads this but the log.
 const CLIENT_GONE: u16 = 499;
 
+/// After how many seconds to try again what the backend could not do.
+const COME_BACK: &str = "5";
+
 // === impl Failure ===
 
 impl Failure {
@@ -133,6 +136,9 @@ impl From<Error> for Failure {
             ErrorKind::RangeUnsatisfiable { size } => {
                 failure.with(header::CONTENT_RANGE, answer::value(format!("bytes */{size}")))
             }
+            ErrorKind::Unavailable(_) => {
+                failure.with(header::RETRY_AFTER, HeaderValue::from_static(COME_BACK))
+            }
             _ => failure,
         };
         failure.because(error)
@@ -193,6 +199,12 @@ mod tests {
     fn check(kind: ErrorKind, status: u16, code: ErrorCode) {
         let failure = Failure::from(Error::from(kind));
         assert_eq!((failure.body.status(), failure.body.errors()[0].code()), (status, code));
+    }
+
+    #[test]
+    fn what_is_away_for_now_says_when_to_come_back() {
+        let failure = Failure::from(Error::from(ErrorKind::Unavailable("s3".into())));
+        assert_eq!(failure.headers, [(header::RETRY_AFTER, HeaderValue::from_static("5"))]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use wharf_core::{
     BlobStatter, BlobStore, BlobWriter, CreateOptions, CreateOutcome, Error, Page, PageRequest,
     Result, UploadId, UploadStatus,
 };
-use wharf_digest::{Algorithm, Digest};
+use wharf_digest::Digest;
 use wharf_driver::PresignRequest;
 use wharf_manifest::{Descriptor, MediaType};
 
@@ -139,8 +139,7 @@ impl BlobIngester for Blobs {
             let descriptor = descriptor(&wanted.digest, source.size);
             return Ok(CreateOutcome::Mounted { from: source.from, descriptor });
         }
-        let algorithm = options.algorithm.unwrap_or(Algorithm::Sha256);
-        let writer = self.uploads.begin(algorithm, options.size_hint).await?;
+        let writer = self.uploads.begin(&options).await?;
         Ok(CreateOutcome::Upload(Box::new(writer)))
     }
 

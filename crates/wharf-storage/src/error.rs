@@ -3,7 +3,7 @@
 use std::io;
 
 use wharf_content::CollectError;
-use wharf_core::{Error, ErrorKind, Result};
+use wharf_core::{Error, ErrorKind, Result, UploadId};
 use wharf_driver::ErrorKind as Stored;
 
 /// Turns the result of a storage operation into one of the registry.
@@ -13,6 +13,27 @@ pub(crate) trait StorageResult<T> {
 
     /// The value, `None` if nothing is there, or the condition of the registry.
     fn found(self) -> Result<Option<T>>;
+}
+
+/// Turns the result of an operation on an upload session into one of the registry.
+pub(crate) trait UploadResult<T> {
+    /// The value, or the condition of the registry: another writer was faster, or the session is gone.
+    fn of_upload(self, id: &UploadId) -> Result<T>;
+}
+
+// === impl UploadResult ===
+
+impl<T> UploadResult<T> for wharf_driver::Result<T> {
+    fn of_upload(self, id: &UploadId) -> Result<T> {
+        self.map_err(|error| {
+            let kind = match error.kind() {
+                Stored::Busy => ErrorKind::UploadBusy(id.clone()),
+                Stored::NotFound => ErrorKind::UploadUnknown(id.clone()),
+                _ => return condition(error),
+            };
+            Error::from(kind).because(error)
+        })
+    }
 }
 
 // === impl StorageResult ===

@@ -39,6 +39,11 @@ const ROOT: &str = "docker/registry/v2";
 /// The two folders that a digest makes.
 struct Parts<'a>(&'a Digest);
 
+/// The folder of everything that distribution knows.
+pub(crate) fn root() -> StoragePath {
+    path(format_args!("{ROOT}"))
+}
+
 // === blobs ===
 
 /// The folder of all blobs of an algorithm.

@@ -33,6 +33,8 @@ pub struct Report {
     pub busy: u64,
     /// Those that could not be dropped; the log says why.
     pub failed: u64,
+    /// What the driver gave up besides, as old as these: it belongs to no session that is to be seen.
+    pub given_up: u64,
 }
 
 /// What became of one session.
@@ -45,7 +47,7 @@ enum Outcome {
 /// Drops old upload sessions in all repositories. A session without a start time (distribution
 /// leaves some behind) is as old as the newest thing in it. One that fails does not stop the others.
 pub async fn purge_uploads(driver: &dyn Driver, options: &Options) -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report { given_up: give_up(driver, options).await?, ..Report::default() };
     // One page of each folder on the way down is all that is held.
     let mut open = vec![Children::of(driver, layout::repositories())];
     while let Some(children) = open.last_mut() {
@@ -62,6 +64,12 @@ pub async fn purge_uploads(driver: &dyn Driver, options: &Options) -> Result<Rep
         }
     }
     Ok(report)
+}
+
+/// What others have left in the backend, or we have when we were killed.
+async fn give_up(driver: &dyn Driver, options: &Options) -> Result<u64> {
+    let Some(before) = SystemTime::now().checked_sub(options.age) else { return Ok(0) };
+    driver.give_up(&layout::root(), before, options.dry_run).await.stored()
 }
 
 async fn purge_sessions(
@@ -101,6 +109,10 @@ async fn purge_session(
         return Ok(Outcome::Kept);
     }
     if options.dry_run {
+        return Ok(Outcome::Purged);
+    }
+    if driver.capabilities().optimistic_sessions {
+        uploads::drop_all(driver, session).await?;
         return Ok(Outcome::Purged);
     }
     // Held while it is dropped, so that no writer loses its session under its hands.

@@ -18,11 +18,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
-use wharf_core::{Error, ErrorKind, Result, UploadId, UploadStatus};
+use wharf_core::{CreateOptions, Error, ErrorKind, Result, UploadId, UploadStatus};
 use wharf_digest::Algorithm;
 use wharf_driver::{Driver, ErrorKind as Stored, PutMode, StoragePath, Upload};
 
-use crate::{error::StorageResult, layout, links::is_damage, store::Scope};
+use crate::{
+    error::{StorageResult, UploadResult},
+    layout::{self, STARTED_AT},
+    links::is_damage,
+    store::Scope,
+};
 
 pub(crate) use self::{batch::Writers, writer::Writer};
 use self::{
@@ -49,31 +54,61 @@ impl Uploads {
         Self { scope }
     }
 
-    /// Begins a session.
-    pub(crate) async fn begin(
-        &self,
-        algorithm: Algorithm,
-        size_hint: Option<u64>,
-    ) -> Result<Writer> {
-        let id = new_id();
-        let started_at = now();
+    /// Begins a session, or a blob that needs none.
+    pub(crate) async fn begin(&self, options: &CreateOptions) -> Result<Writer> {
+        let (id, started_at) = (new_id(), now());
+        if let Some(digest) = &options.digest
+            && let Some(upload) = self.scope.vault().begin_direct(digest, options.size_hint).await?
+        {
+            let session = Session::direct(id.clone(), upload, digest.algorithm());
+            return Ok(Writer::new(self.scope.clone(), id, started_at.into(), session));
+        }
         let anchor = self.anchor(&id, started_at);
-        let (file, content) = (&anchor.file, anchor.content.clone());
         // A session that a power cut takes away was promised to nobody: bytes were.
-        self.scope.driver().put(file, content, PutMode::Draft).await.stored()?;
-        let folder = layout::upload(&self.scope.name, &id);
-        let upload = self.scope.driver().begin_upload(&folder, size_hint).await.stored()?;
-        let hash = Hash::new(algorithm);
-        let mut session = Session::new(upload, hash, self.scope.options().resumable_digest, anchor);
-        if size_hint == Some(0) || algorithm != Algorithm::Sha256 {
+        let content = anchor.content.clone();
+        self.scope.driver().put(&anchor.file, content, PutMode::Draft).await.stored()?;
+        let algorithm = options.algorithm.unwrap_or(Algorithm::Sha256);
+        if self.is_optimistic() && algorithm == Algorithm::Sha256 {
+            // Nothing has to be made where nothing is held.
+            return Ok(Writer::unopened(self.scope.clone(), id, started_at.into()));
+        }
+        let mut session = self.open(&id, options.size_hint, Hash::new(algorithm), anchor).await?;
+        if options.size_hint == Some(0) || algorithm != Algorithm::Sha256 {
             // The next request finds the session begun, and knows what the client chose.
             session.mark().await?;
         }
         Ok(Writer::new(self.scope.clone(), id, started_at.into(), session))
     }
 
+    async fn open(
+        &self,
+        id: &UploadId,
+        size_hint: Option<u64>,
+        hash: Hash,
+        anchor: Anchor,
+    ) -> Result<Session> {
+        let folder = layout::upload(&self.scope.name, id);
+        let upload = self.scope.driver().begin_upload(&folder, size_hint).await.stored()?;
+        Ok(self.session(id, upload, hash, anchor))
+    }
+
+    fn session(
+        &self,
+        id: &UploadId,
+        upload: Box<dyn Upload>,
+        hash: Hash,
+        anchor: Anchor,
+    ) -> Session {
+        // Where nothing is held, a draft is as durable as anything else.
+        let anchor = Some(anchor).filter(|_| !self.is_optimistic());
+        Session::new(id.clone(), upload, hash, self.scope.options().resumable_digest, anchor)
+    }
+
     /// Takes a session up where it was left.
     pub(crate) async fn resume(&self, id: &UploadId) -> Result<Writer> {
+        if self.is_optimistic() {
+            return self.join(id).await;
+        }
         let started_at = self.started_at(id).await?;
         let (upload, certain) = self.hold(id).await?;
         if !certain && let Err(error) = self.started_at(id).await {
@@ -83,19 +118,36 @@ impl Uploads {
             }
             return Err(error);
         }
+        Ok(self.writer(id, started_at, upload))
+    }
+
+    /// Takes a session up that nobody can hold. What makes it a session is looked at afterwards: it
+    /// goes first, so that if it is there, what was found before was all of it.
+    async fn join(&self, id: &UploadId) -> Result<Writer> {
+        let folder = layout::upload(&self.scope.name, id);
+        let upload = self.scope.driver().begin_upload(&folder, None).await.of_upload(id)?;
+        let started_at = self.started_at(id).await?;
+        Ok(self.writer(id, started_at, upload))
+    }
+
+    fn writer(&self, id: &UploadId, started_at: Timestamp, upload: Box<dyn Upload>) -> Writer {
         let hash = Hash::load(upload.checkpoint());
-        let anchor = self.anchor(id, started_at);
-        let session = Session::new(upload, hash, self.scope.options().resumable_digest, anchor);
-        Ok(Writer::new(self.scope.clone(), id.clone(), started_at.into(), session))
+        let session = self.session(id, upload, hash, self.anchor(id, started_at));
+        Writer::new(self.scope.clone(), id.clone(), started_at.into(), session)
     }
 
     /// Where a session stands.
     pub(crate) async fn status(&self, id: &UploadId) -> Result<UploadStatus> {
-        let started_at = self.started_at(id).await?;
         let folder = layout::upload(&self.scope.name, id);
         let checkpoint = self.scope.driver().upload_checkpoint(&folder).await.found()?;
+        let started_at = self.started_at(id).await?;
         let size = checkpoint.unwrap_or_default().length;
         Ok(UploadStatus { id: id.clone(), size, started_at: started_at.into() })
+    }
+
+    /// Whether several may take up one session, and the first to save goes on.
+    fn is_optimistic(&self) -> bool {
+        self.scope.driver().capabilities().optimistic_sessions
     }
 
     fn anchor(&self, id: &UploadId, started_at: Timestamp) -> Anchor {
@@ -148,8 +200,25 @@ pub(crate) async fn discard(
     folder: &StoragePath,
     mut upload: Box<dyn Upload>,
 ) -> Result<()> {
+    if driver.capabilities().optimistic_sessions {
+        // No list is needed where everything is known. What another writer left goes with the purge.
+        driver.forget(&started_at(folder)).await.stored()?;
+        return upload.discard().await.stored();
+    }
     driver.forget_below(folder).await.stored()?;
     upload.discard().await.stored()
+}
+
+/// Ends a session that nobody can hold, and drops what any writer has left there.
+pub(crate) async fn drop_all(driver: &dyn Driver, folder: &StoragePath) -> Result<()> {
+    driver.forget(&started_at(folder)).await.stored()?;
+    driver.delete_below(folder).await.stored()?;
+    Ok(())
+}
+
+/// The file that makes a folder a session.
+fn started_at(folder: &StoragePath) -> StoragePath {
+    folder.join(STARTED_AT).expect("a path component")
 }
 
 /// When a session began, `None` if the file is absent or damaged: then it is no session.

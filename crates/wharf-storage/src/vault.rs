@@ -141,9 +141,22 @@ impl Vault {
         Ok(())
     }
 
+    /// Begins a blob that goes straight to its place, if the driver has such a way.
+    pub(crate) async fn begin_direct(
+        &self,
+        digest: &Digest,
+        size_hint: Option<u64>,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        self.driver.begin_direct(&live(digest), size_hint).await.stored()
+    }
+
     /// Makes what a session holds a blob, durably. The caller has verified the digest.
-    pub(crate) async fn publish(&self, digest: &Digest, upload: &mut dyn Upload) -> Result<()> {
-        let published = upload.publish(&live(digest)).await.stored()?;
+    pub(crate) async fn publish(
+        &self,
+        digest: &Digest,
+        upload: &mut dyn Upload,
+    ) -> wharf_driver::Result<()> {
+        let published = upload.publish(&live(digest)).await?;
         if published == Published::Repaired {
             tracing::warn!(%digest, "blob had the wrong size and is repaired");
         }

@@ -1,9 +1,10 @@
-//! The contract of every registry, over the reference driver and over a directory.
+//! The contract of every registry, over the reference driver, a directory and an object store.
 
 use std::sync::Arc;
 
 use wharf_driver::{Driver, MemoryDriver};
 use wharf_driver_fs::FsDriver;
+use wharf_driver_object::ObjectDriver;
 use wharf_storage::{Options, StorageNamespace};
 
 fn over(driver: impl Driver) -> Arc<StorageNamespace> {
@@ -12,6 +13,7 @@ fn over(driver: impl Driver) -> Arc<StorageNamespace> {
 }
 
 wharf_testkit::namespace_suite!(memory, new: async { over(MemoryDriver::new()) });
+wharf_testkit::namespace_suite!(objects, new: async { over(ObjectDriver::in_memory()) });
 
 wharf_testkit::namespace_suite!(filesystem, new: async {
     let folder = tempfile::tempdir().expect("a temporary folder");

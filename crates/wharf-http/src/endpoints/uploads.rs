@@ -24,6 +24,7 @@ pub(super) async fn start(call: &Call, name: &RepositoryName, body: &mut Incomin
         mount: mount(call, &query)?,
         algorithm: algorithm(&query, digest.as_ref())?,
         size_hint: body.announced(),
+        digest: digest.filter(|digest| is_monolithic(digest, body)),
     };
     let repository = call.repository(name);
     let mut writer = match repository.blobs().create(options).await? {
@@ -101,6 +102,9 @@ pub(super) async fn commit(
             let chunk = Chunk::of(call, body, offset)?;
             if body.announced().is_some() {
                 chunk.check(&*writer)?;
+            }
+            if writer.size() == 0 {
+                writer.aim(&digest, body.announced()).await?;
             }
             receive(&mut *writer, body, &chunk).await?;
         }

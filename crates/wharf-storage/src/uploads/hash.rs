@@ -63,6 +63,11 @@ impl Hash {
         Ok(())
     }
 
+    /// What it computes while the bytes come.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// How many bytes are hashed, `None` if the state was lost.
     pub(super) fn len(&self) -> Option<u64> {
         self.running.as_ref().map(Digester::len)

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::join;
-use wharf_core::Result;
+use wharf_core::{Result, UploadId};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, PutMode, StoragePath, Upload};
 
 use super::hash::{self, Hash};
-use crate::error::{StorageResult, damaged};
+use crate::error::{StorageResult, UploadResult, damaged};
 
 /// A long stream is made resumable each time that so many bytes have come.
 const CHECKPOINT_EVERY: u64 = 64 << 20;
@@ -20,6 +20,7 @@ const SAVE_EVERY: u64 = 8 << 20;
 
 /// What is stored and what is hashed. It exists only while both are the same.
 pub(super) struct Session {
+    id: UploadId,
     upload: Box<dyn Upload>,
     hash: Hash,
     /// Whether the state of the hash is saved.
@@ -28,6 +29,13 @@ pub(super) struct Session {
     spare: Option<BytesMut>,
     /// Until something is saved that is to outlive a power cut.
     anchor: Option<Anchor>,
+    direct: Option<Direct>,
+}
+
+/// What is different if the bytes go straight to their place.
+struct Direct {
+    /// The session that stays as it was meanwhile, if there is one.
+    waiting: Option<Box<dyn Upload>>,
 }
 
 /// The file that makes a folder a session, not yet durable.
@@ -41,12 +49,41 @@ pub(super) struct Anchor {
 
 impl Session {
     pub(super) fn new(
+        id: UploadId,
         upload: Box<dyn Upload>,
         hash: Hash,
         resumable: bool,
-        anchor: Anchor,
+        anchor: Option<Anchor>,
     ) -> Self {
-        Self { upload, hash, resumable, spare: None, anchor: Some(anchor) }
+        Self { id, upload, hash, resumable, spare: None, anchor, direct: None }
+    }
+
+    /// A blob without a session, that goes straight to its place.
+    pub(super) fn direct(id: UploadId, upload: Box<dyn Upload>, algorithm: Algorithm) -> Self {
+        let direct = Some(Direct { waiting: None });
+        let hash = Hash::new(algorithm);
+        Self { id, upload, hash, resumable: false, spare: None, anchor: None, direct }
+    }
+
+    /// Lets the bytes of a session that has none go straight to their place.
+    pub(super) fn aim(&mut self, upload: Box<dyn Upload>, algorithm: Algorithm) {
+        self.hash = Hash::new(algorithm);
+        self.direct = Some(Direct { waiting: Some(std::mem::replace(&mut self.upload, upload)) });
+    }
+
+    /// Whether the bytes go straight to their place.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
+    /// Gives up the bytes that went straight to their place; `None` if there is no session behind them
+    /// that goes on, without any.
+    pub(super) async fn fall_back(mut self) -> Result<Option<Self>> {
+        let Some(Direct { waiting }) = self.direct.take() else { return Ok(Some(self)) };
+        self.upload.discard().await.stored()?;
+        let Some(waiting) = waiting else { return Ok(None) };
+        (self.upload, self.hash) = (waiting, Hash::new(self.hash.algorithm()));
+        Ok(Some(self))
     }
 
     /// The bytes that it holds.
@@ -62,7 +99,7 @@ impl Session {
         }
         let (hashed, appended) =
             join(self.hash.update(batch.clone()), self.upload.append(vec![batch.clone()])).await;
-        appended.stored()?;
+        appended.of_upload(&self.id)?;
         hashed?;
         self.spare = batch.try_into_mut().ok();
         match self.hash.len() {
@@ -76,7 +113,8 @@ impl Session {
     /// [`Session::append`], then a checkpoint if the last one is far away.
     pub(super) async fn append_long(self, batch: Bytes) -> Result<Self> {
         let mut session = self.append(batch).await?;
-        if session.size() - session.upload.checkpoint().length >= CHECKPOINT_EVERY {
+        let far = session.size() - session.upload.checkpoint().length >= CHECKPOINT_EVERY;
+        if far && !session.is_direct() {
             session.mark().await?;
         }
         Ok(session)
@@ -97,9 +135,9 @@ impl Session {
             return Ok(());
         }
         if self.size() / SAVE_EVERY == checkpoint.length / SAVE_EVERY {
-            return self.upload.note(state).await.stored();
+            return self.upload.note(state).await.of_upload(&self.id);
         }
-        self.upload.save(state).await.stored()?;
+        self.upload.save(state).await.of_upload(&self.id)?;
         // Not before it is known that the session is still there.
         if let Some(anchor) = self.anchor.take() {
             anchor.drop().await?;
@@ -107,12 +145,14 @@ impl Session {
         Ok(())
     }
 
-    /// The digest of everything.
+    /// The digest of everything. What goes straight to its place has only the one that it was begun
+    /// with: it cannot be read back.
     pub(super) async fn digest(&mut self, algorithm: Algorithm) -> Result<Digest> {
+        let algorithm = if self.is_direct() { self.hash.algorithm() } else { algorithm };
         if let Some(digest) = self.hash.digest(algorithm) {
             return Ok(digest);
         }
-        let content = self.upload.read_back().await.stored()?;
+        let content = self.upload.read_back().await.of_upload(&self.id)?;
         hash::read_back(content, algorithm, self.size()).await
     }
 
@@ -121,9 +161,12 @@ impl Session {
         &mut *self.upload
     }
 
-    /// The bytes, for the end.
-    pub(super) fn into_upload(self) -> Box<dyn Upload> {
-        self.upload
+    /// The session's bytes, for the end; `None` if there is no session.
+    pub(super) fn into_upload(self) -> Option<Box<dyn Upload>> {
+        match self.direct {
+            None => Some(self.upload),
+            Some(direct) => direct.waiting,
+        }
     }
 }
 

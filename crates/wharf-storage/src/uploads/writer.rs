@@ -17,9 +17,14 @@ use wharf_manifest::{Descriptor, MediaType};
 use super::{
     batch::{Batch, Share},
     discard,
+    hash::Hash,
     session::Session,
 };
-use crate::{error::StorageResult, layout, store::Scope};
+use crate::{
+    error::{StorageResult, UploadResult},
+    layout,
+    store::Scope,
+};
 
 /// The one writer of a session.
 pub(crate) struct Writer {
@@ -35,6 +40,8 @@ pub(crate) struct Writer {
 
 /// Where the session is.
 enum Stage {
+    /// Not yet taken up: it was just made, and nothing was asked of it.
+    Unopened,
     /// Here.
     Idle(Box<Session>),
     /// With the task that stores a batch.
@@ -55,7 +62,15 @@ impl Writer {
         session: Session,
     ) -> Self {
         let size = session.size();
-        let stage = Stage::Idle(Box::new(session));
+        Self::at(scope, id, started_at, size, Stage::Idle(Box::new(session)))
+    }
+
+    /// The writer of a new session, of which the driver need know nothing until bytes come.
+    pub(super) fn unopened(scope: Scope, id: UploadId, started_at: SystemTime) -> Self {
+        Self::at(scope, id, started_at, 0, Stage::Unopened)
+    }
+
+    fn at(scope: Scope, id: UploadId, started_at: SystemTime, size: u64, stage: Stage) -> Self {
         let share = scope.store.writers.enter();
         Self { scope, id, started_at, size, gathered: Batch::default(), share, stage }
     }
@@ -73,12 +88,21 @@ impl Writer {
         }
         match mem::replace(&mut self.stage, Stage::Broken) {
             Stage::Idle(session) => Ok(*session),
+            Stage::Unopened => self.open().await,
             Stage::Ended => {
                 self.stage = Stage::Ended;
                 Err(ErrorKind::UploadUnknown(self.id.clone()).into())
             }
             _ => Err(ErrorKind::Other(format!("blob upload {} broke off before", self.id)).into()),
         }
+    }
+
+    async fn open(&self) -> Result<Session> {
+        let begun = self.scope.driver().begin_upload(&self.folder(), None).await;
+        let upload = begun.of_upload(&self.id)?;
+        let (hash, resumable) =
+            (Hash::load(upload.checkpoint()), self.scope.options().resumable_digest);
+        Ok(Session::new(self.id.clone(), upload, hash, resumable, None))
     }
 
     /// [`Writer::settle`], with everything that was gathered.
@@ -111,7 +135,7 @@ impl Writer {
     }
 
     async fn publish(&self, session: &mut Session, digest: &Digest) -> Result<()> {
-        self.scope.vault().publish(digest, session.upload()).await
+        self.scope.vault().publish(digest, session.upload()).await.of_upload(&self.id)
     }
 
     /// Makes a published blob one of the repository.
@@ -124,6 +148,16 @@ impl Writer {
         }
         self.scope.store.recent.note(digest, &self.scope.name);
         Ok(descriptor)
+    }
+
+    /// Gives up what went straight to its place. Without a session behind it, that is the end.
+    async fn fall_back(&mut self, session: Session) -> Result<Option<Session>> {
+        let session = session.fall_back().await?;
+        match &session {
+            Some(session) => self.size = session.size(),
+            None => self.stage = Stage::Ended,
+        }
+        Ok(session)
     }
 
     fn folder(&self) -> StoragePath {
@@ -152,6 +186,19 @@ impl BlobWriter for Writer {
         self.started_at
     }
 
+    async fn aim(&mut self, digest: &Digest, size_hint: Option<u64>) -> Result<()> {
+        if self.size > 0 || matches!(self.stage, Stage::Broken | Stage::Ended) {
+            return Ok(());
+        }
+        let Some(upload) = self.scope.vault().begin_direct(digest, size_hint).await? else {
+            return Ok(());
+        };
+        let mut session = self.settle().await?;
+        session.aim(upload, digest.algorithm());
+        self.stage = Stage::Idle(Box::new(session));
+        Ok(())
+    }
+
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
         if matches!(self.stage, Stage::Broken | Stage::Ended) {
             return self.settle().await.map(drop);
@@ -164,7 +211,14 @@ impl BlobWriter for Writer {
 
     async fn suspend(&mut self) -> Result<UploadStatus> {
         let mut session = self.flush().await?;
-        session.mark().await?;
+        match session.is_direct() {
+            true => {
+                session = self.fall_back(session).await?.ok_or(ErrorKind::Unsupported(
+                    "a blob that comes in one request cannot be continued",
+                ))?;
+            }
+            false => session.mark().await?,
+        }
         let size = session.size();
         self.stage = Stage::Idle(Box::new(session));
         Ok(UploadStatus { id: self.id.clone(), size, started_at: self.started_at })
@@ -175,7 +229,9 @@ impl BlobWriter for Writer {
         let actual = session.digest(digest.algorithm()).await?;
         if let Err(mismatch) = self.check(digest, actual) {
             // The client may have named the wrong digest of the right bytes.
-            self.stage = Stage::Idle(Box::new(session));
+            if let Some(session) = self.fall_back(session).await? {
+                self.stage = Stage::Idle(Box::new(session));
+            }
             return Err(mismatch);
         }
         // Published first and linked then: a crash in between leaves a blob that nobody links, and
@@ -190,7 +246,7 @@ impl BlobWriter for Writer {
             }
         };
         self.stage = Stage::Ended;
-        let upload = session.into_upload();
+        let Some(upload) = session.into_upload() else { return Ok(descriptor) };
         if let Err(error) = discard(self.scope.driver(), &self.folder(), upload).await {
             // The blob is acknowledged all the same; purging will find the rest.
             let request = &*self.scope.context.request_id;
@@ -203,7 +259,13 @@ impl BlobWriter for Writer {
         let (driver, folder) = (self.scope.store.driver.clone(), self.folder());
         self.gathered.clear();
         match self.settle().await {
-            Ok(session) => discard(&*driver, &folder, session.into_upload()).await?,
+            Ok(session) => {
+                if let Some(session) = self.fall_back(session).await?
+                    && let Some(upload) = session.into_upload()
+                {
+                    discard(&*driver, &folder, upload).await?;
+                }
+            }
             Err(_) if matches!(self.stage, Stage::Ended) => {}
             Err(_) => match driver.resume_upload(&folder).await {
                 Err(error) if error.kind() == Stored::Busy => {

@@ -86,7 +86,7 @@ async fn without_deletes_there_is_no_deleter() {
 
 #[tokio::test]
 async fn what_another_process_collected_is_unknown_whatever_the_cache_says() {
-    for place in places() {
+    for place in near_places() {
         let cache = Arc::new(wharf_cache::MokaDescriptorCache::new(1_000));
         let options = Options { cache: Some(cache), ..Options::default() };
         let repository = repository(&place.driver, options);

@@ -50,9 +50,10 @@ async fn old_sessions_go_and_young_or_busy_ones_stay() {
         let session = uploads_of("busy").join(busy.id().as_str()).unwrap();
         store(driver, &session.join("startedat").unwrap(), "2024-02-03T04:05:06Z").await;
 
-        let counted = Report { examined: 9, purged: 5, busy: 0, failed: 0 };
+        let counted = Report { examined: 9, purged: 5, ..Report::default() };
         assert_eq!(purge(driver, DAY, true).await, counted);
-        let done = Report { examined: 9, purged: 4, busy: 1, failed: 0 };
+        let busy_ones = u64::from(!driver.capabilities().optimistic_sessions);
+        let done = Report { purged: 5 - busy_ones, busy: busy_ones, ..counted };
         assert_eq!(purge(driver, DAY, false).await, done);
         for (uploads, id) in ids {
             assert_eq!(names(driver, &uploads).await, [id]);
@@ -83,7 +84,7 @@ async fn a_session_without_a_start_time_is_as_old_as_what_is_in_it() {
     std::fs::create_dir_all(root.join(format!("{uploads}/empty"))).unwrap();
 
     let report = purge(&*place.driver, 7 * DAY, false).await;
-    assert_eq!(report, Report { examined: 4, purged: 3, busy: 0, failed: 0 });
+    assert_eq!(report, Report { examined: 4, purged: 3, ..Report::default() });
     assert_eq!(names(&*place.driver, &uploads).await, ["fresh"]);
     assert!(!root.join(format!("{uploads}/rest-of-a-cancelled-one")).exists());
 }

@@ -150,7 +150,7 @@ async fn a_state_that_cannot_be_read_costs_a_read_and_nothing_else() {
 
 #[tokio::test]
 async fn a_session_has_one_writer() {
-    for place in places() {
+    for place in near_places() {
         let one = repository(&place.driver, Options::default());
         let other = repository(&place.driver, Options::default());
         let mut first = begin(&*one).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_session_has_one_writer() {
 
 #[tokio::test]
 async fn who_waits_for_a_session_that_ends_finds_none() {
-    for place in places() {
+    for place in near_places() {
         let repository = repository(&place.driver, Options::default());
         let mut first = begin(&*repository).await.unwrap();
         first.write("hello".into()).await.unwrap();
@@ -189,6 +189,106 @@ async fn who_waits_for_a_session_that_ends_finds_none() {
         let all = ListRequest { after: None, limit: 10 };
         let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
         assert_eq!(left.entries, []);
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_holds_a_session_the_first_to_keep_bytes_goes_on() {
+    let place = in_objects();
+    let one = repository(&place.driver, Options::default());
+    let other = repository(&place.driver, Options::default());
+    let id = begin(&*one).await.unwrap().id().clone();
+    for round in 0..3 {
+        let mut slow = one.blobs().resume(&id).await.unwrap();
+        let mut fast = other.blobs().resume(&id).await.unwrap();
+        slow.write("slow and longer".into()).await.unwrap();
+        fast.write("fast".into()).await.unwrap();
+        assert_eq!(fast.suspend().await.unwrap().size, 4 * (round + 1));
+        let busy = slow.suspend().await.unwrap_err();
+        assert!(matches!(busy.kind(), ErrorKind::UploadBusy(_)), "{busy}");
+        drop(slow);
+        assert_eq!(one.blobs().status(&id).await.unwrap().size, 4 * (round + 1));
+    }
+    let mut late = other.blobs().resume(&id).await.unwrap();
+    let digest = Digest::sha256(b"fastfastfast");
+    one.blobs().resume(&id).await.unwrap().commit(&digest).await.unwrap();
+    late.write("more".into()).await.unwrap_or_default();
+    let gone = late.suspend().await.unwrap_err();
+    assert!(matches!(gone.kind(), ErrorKind::UploadUnknown(_)), "{gone}");
+    assert_eq!(pull(&*one, &digest).await.unwrap(), b"fastfastfast");
+    let all = ListRequest { after: None, limit: 10 };
+    let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
+    assert_eq!(left.entries, []);
+}
+
+#[tokio::test]
+async fn a_blob_whose_digest_is_known_needs_no_session() {
+    let place = in_objects();
+    let repository = repository(&place.driver, Options::default());
+    for size in [0, 5, 100_000, 20 << 20] {
+        let bytes = content(size as u64, size);
+        let digest = Digest::sha256(&bytes);
+        let size_hint = Some(size as u64);
+        let options =
+            || CreateOptions { digest: Some(digest), size_hint, ..CreateOptions::default() };
+        // Other bytes than were announced leave nothing.
+        let mut writer = begin_with(&*repository, options()).await.unwrap();
+        writer.write(bytes.clone().into()).await.unwrap();
+        writer.write("!".into()).await.unwrap();
+        let mismatch = writer.commit(&digest).await.unwrap_err();
+        assert!(matches!(mismatch.kind(), ErrorKind::DigestMismatch { .. }), "{mismatch}");
+        writer.cancel().await.unwrap();
+        assert_eq!(pull(&*repository, &digest).await, None);
+        // Nor does a client that left.
+        let mut writer = begin_with(&*repository, options()).await.unwrap();
+        writer.write(bytes.clone().into()).await.unwrap();
+        writer.suspend().await.unwrap_err();
+        drop(writer);
+        assert!(place.driver.stat(&data_of(&digest)).await.unwrap_err().is_not_found());
+
+        let mut writer = begin_with(&*repository, options()).await.unwrap();
+        writer.write(bytes.clone().into()).await.unwrap();
+        let descriptor = writer.commit(&digest).await.unwrap();
+        assert_eq!((descriptor.digest, descriptor.size), (digest, size as u64));
+        assert_eq!(pull(&*repository, &digest).await.unwrap(), bytes);
+    }
+    let all = ListRequest { after: None, limit: 10 };
+    let left = place.driver.list(&uploads_of("library/a"), all).await.unwrap();
+    assert_eq!(left.entries, []);
+}
+
+#[tokio::test]
+async fn a_session_without_bytes_may_aim() {
+    for place in places() {
+        let repository = repository(&place.driver, Options::default());
+        let bytes = content(1, 10 << 20);
+        let digest = Digest::of(Algorithm::Sha512, &bytes);
+        let id = begin(&*repository).await.unwrap().id().clone();
+        // Cut off in the middle: the session is where it was, or where the bytes end.
+        let mut writer = repository.blobs().resume(&id).await.unwrap();
+        writer.aim(&digest, Some(10 << 20)).await.unwrap();
+        writer.write(bytes[..9 << 20].to_vec().into()).await.unwrap();
+        let status = writer.suspend().await.unwrap();
+        let direct = place.driver.capabilities().optimistic_sessions;
+        assert_eq!(status.size, if direct { 0 } else { 9 << 20 });
+        drop(writer);
+        assert_eq!(repository.blobs().status(&id).await.unwrap().size, status.size);
+        assert_eq!(pull(&*repository, &digest).await, None);
+        // A wrong digest leaves it, too.
+        let mut writer = repository.blobs().resume(&id).await.unwrap();
+        writer.aim(&digest, None).await.unwrap();
+        writer.write(bytes[status.size as usize..].to_vec().into()).await.unwrap();
+        writer.commit(&Digest::sha256(b"else")).await.unwrap_err();
+        let mut again = 10 << 20;
+        if direct {
+            assert_eq!(writer.size(), 0);
+            again = 0;
+        }
+        writer.write(bytes[again..].to_vec().into()).await.unwrap();
+        writer.commit(&digest).await.unwrap();
+        assert_eq!(pull(&*repository, &digest).await.unwrap(), bytes);
+        let unknown = repository.blobs().status(&id).await.unwrap_err();
+        assert!(matches!(unknown.kind(), ErrorKind::UploadUnknown(_)), "{unknown}");
     }
 }
 

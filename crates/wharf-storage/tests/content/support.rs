@@ -7,6 +7,7 @@ use wharf_core::{BlobWriter, CreateOptions, CreateOutcome, Namespace, Repository
 use wharf_digest::Digest;
 use wharf_driver::{Driver, MemoryDriver, PutMode, StoragePath};
 use wharf_driver_fs::FsDriver;
+use wharf_driver_object::ObjectDriver;
 use wharf_reference::RepositoryName;
 use wharf_storage::{Options, StorageNamespace};
 
@@ -18,11 +19,21 @@ pub(crate) struct Place {
 
 /// One of each driver.
 pub(crate) fn places() -> Vec<Place> {
+    vec![in_memory(), on_disk(), in_objects()]
+}
+
+/// One of each driver on this machine: it is asked whenever it matters what is there, and an upload
+/// session has one writer at a time.
+pub(crate) fn near_places() -> Vec<Place> {
     vec![in_memory(), on_disk()]
 }
 
 pub(crate) fn in_memory() -> Place {
     Place { driver: Arc::new(MemoryDriver::new()), folder: None }
+}
+
+pub(crate) fn in_objects() -> Place {
+    Place { driver: Arc::new(ObjectDriver::in_memory()), folder: None }
 }
 
 pub(crate) fn on_disk() -> Place {
