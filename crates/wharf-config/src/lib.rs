@@ -11,7 +11,7 @@ mod log;
 pub mod schema;
 mod secret;
 mod section;
-mod storage;
+pub mod storage;
 mod tls;
 mod tree;
 mod validation;

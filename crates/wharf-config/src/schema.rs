@@ -3,6 +3,8 @@
 //! The environment overlay, the search for unknown keys and the tests walk it. To add a key is to add
 //! its row here, a line to the reader of its section, and one to whatever maps it to an option.
 
+use crate::storage;
+
 /// A key and what may stand below it.
 #[derive(Debug)]
 pub struct Key {
@@ -76,15 +78,13 @@ const LOG: &[Key] = &[
     free("hooks").ignored("hooks of the log are not supported yet"),
 ];
 
-const NO_CLOUD: &str = "this storage driver is not supported yet";
-
 const STORAGE: &[Key] = &[
     section("filesystem", &[value("rootdirectory"), value("maxthreads")]),
     section("inmemory", &[]),
-    free("s3").refused_even_if_empty(NO_CLOUD),
-    free("s3aws").refused_even_if_empty(NO_CLOUD),
-    free("azure").refused_even_if_empty(NO_CLOUD),
-    free("gcs").refused_even_if_empty(NO_CLOUD),
+    section("s3", storage::s3::KEYS),
+    section("s3aws", storage::s3::KEYS),
+    section("azure", storage::azure::KEYS),
+    section("gcs", storage::gcs::KEYS),
     section("tag", &[value("concurrencylimit")]).ignored("how many tags are read at once is fixed"),
     section("delete", &[value("enabled")]),
     section("redirect", &[value("disable")]),
@@ -252,12 +252,12 @@ impl Key {
         self
     }
 
-    const fn ignored(mut self, why: &'static str) -> Self {
+    pub(crate) const fn ignored(mut self, why: &'static str) -> Self {
         self.support = Support::Ignored(why);
         self
     }
 
-    const fn refused(mut self, why: &'static str) -> Self {
+    pub(crate) const fn refused(mut self, why: &'static str) -> Self {
         self.support = Support::Refused(why);
         self
     }
@@ -268,11 +268,11 @@ impl Key {
     }
 }
 
-const fn key(name: &'static str, shape: Shape) -> Key {
+pub(crate) const fn key(name: &'static str, shape: Shape) -> Key {
     Key { name, variable: None, shape, support: Support::Read }
 }
 
-const fn value(name: &'static str) -> Key {
+pub(crate) const fn value(name: &'static str) -> Key {
     key(name, Shape::Value)
 }
 
@@ -280,7 +280,7 @@ const fn free(name: &'static str) -> Key {
     key(name, Shape::Free)
 }
 
-const fn section(name: &'static str, keys: &'static [Key]) -> Key {
+pub(crate) const fn section(name: &'static str, keys: &'static [Key]) -> Key {
     key(name, Shape::Section(keys))
 }
 

@@ -1,12 +1,17 @@
 //! `storage`: where content is kept, and what may be done to it.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{
     ConfigError, Warning,
     section::{Scalar, Section},
     tree::Entry,
 };
+
+pub mod azure;
+pub mod client;
+pub mod gcs;
+pub mod s3;
 
 /// Where content is kept, and what may be done to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,12 @@ pub enum Driver {
     },
     /// The memory of the process.
     InMemory,
+    /// A bucket of S3.
+    S3(Box<s3::S3>),
+    /// A container of Azure Blob Storage.
+    Azure(Box<azure::Azure>),
+    /// A bucket of Google Cloud Storage.
+    Gcs(Box<gcs::Gcs>),
 }
 
 /// How many descriptors a cache holds: a number, or as many as there are.
@@ -103,17 +114,26 @@ impl Driver {
     fn read(storage: &Section<'_>) -> Result<Self, ConfigError> {
         let is_driver = |entry: &&Entry| !SETTINGS.contains(&entry.key.as_str());
         let drivers: Vec<&Entry> = storage.entries().iter().filter(is_driver).collect();
-        match drivers[..] {
-            [] => Err(storage.error("no storage driver, expected filesystem or inmemory")),
-            [driver] if driver.key == "inmemory" => {
-                storage.section("inmemory").map(|_| Self::InMemory)
+        let driver = match drivers[..] {
+            [] => {
+                let names = "filesystem, inmemory, s3, azure or gcs";
+                return Err(storage.error(format!("no storage driver, expected {names}")));
             }
-            [_] => Self::filesystem(&storage.section("filesystem")?),
+            [driver] => driver.key.as_str(),
             [first, second, ..] => {
                 let problem = format!("several storage drivers: {}, {}", first.key, second.key);
-                Err(ConfigError::new(second.place.clone(), "storage", problem))
+                return Err(ConfigError::new(second.place.clone(), "storage", problem));
             }
-        }
+        };
+        let parameters = storage.section(driver)?;
+        Ok(match driver {
+            "inmemory" => Self::InMemory,
+            "s3" | "s3aws" => Self::S3(Box::new(s3::S3::read(&parameters)?)),
+            "azure" => Self::Azure(Box::new(azure::Azure::read(&parameters)?)),
+            "gcs" => Self::Gcs(Box::new(gcs::Gcs::read(&parameters)?)),
+            // The table has no others.
+            _ => Self::filesystem(&parameters)?,
+        })
     }
 
     fn filesystem(parameters: &Section<'_>) -> Result<Self, ConfigError> {
@@ -125,6 +145,19 @@ impl Driver {
             root: parameters.value_or("rootdirectory", "/var/lib/registry".into())?,
             max_threads: max_threads.max(FEWEST_THREADS),
         })
+    }
+}
+
+/// The place that it stands for, as people would call it.
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filesystem { root, .. } => write!(f, "the directory {}", root.display()),
+            Self::InMemory => f.write_str("memory"),
+            Self::S3(s3) => write!(f, "the bucket {} of S3", s3.bucket),
+            Self::Azure(azure) => write!(f, "the container {} of Azure", azure.container),
+            Self::Gcs(gcs) => write!(f, "the bucket {} of Google", gcs.bucket),
+        }
     }
 }
 

@@ -143,7 +143,7 @@ fn errors_name_the_variable() {
             "x",
             "REGISTRY_AUTH_HTPASSWD_REALM: auth.htpasswd: access",
         ),
-        ("REGISTRY_STORAGE_S3_BUCKET", "b", "REGISTRY_STORAGE_S3_BUCKET: storage.s3: this storage"),
+        ("REGISTRY_STORAGE_S3_BUCKET", "b", "REGISTRY_STORAGE_S3_BUCKET: storage: several storage"),
         ("REGISTRY_STORAGE_INMEMORY", "", "REGISTRY_STORAGE_INMEMORY: storage: several storage"),
         (
             "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0",

@@ -244,6 +244,8 @@ fn wanted(range: ByteRange) -> Option<GetRange> {
         ByteRange::Between(first, last) if first > last => None,
         ByteRange::Between(first, last) => Some(GetRange::Bounded(first..last + 1)),
         ByteRange::Suffix(0) => None,
+        // More than any object has: there are stores that count no further, and send the whole.
+        ByteRange::Suffix(length) if i64::try_from(length).is_err() => None,
         ByteRange::Suffix(length) => Some(GetRange::Suffix(length)),
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use wharf_config::ConfigError;
+use wharf_driver_cloud::Refused;
 
 /// Why a registry could not be put together. The message names what was configured.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,14 @@ pub enum Error {
         place: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// The object store cannot be used as it is configured.
+    #[error("storage.{driver}.{refused}")]
+    Refused {
+        /// What it is called in the configuration.
+        driver: &'static str,
+        /// The parameter, and what the store answered.
+        refused: Refused,
     },
     /// The store can be opened, but not used.
     #[error("cannot use the store: {0}")]

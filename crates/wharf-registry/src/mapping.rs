@@ -9,7 +9,10 @@ pub(crate) mod http;
 pub(crate) mod purge;
 pub(crate) mod server;
 pub(crate) mod storage;
+pub(crate) mod stores;
 pub(crate) mod tls;
+
+pub use driver::open as open_driver;
 
 /// The paths of all keys that take effect in here. What is missing is for the program: how it logs.
 pub fn keys() -> impl Iterator<Item = &'static str> {
@@ -21,6 +24,8 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
         purge::KEYS,
         server::KEYS,
         storage::KEYS,
+        stores::KEYS,
+        stores::S3_KEYS,
         tls::KEYS,
     ]
     .into_iter()

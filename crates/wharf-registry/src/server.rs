@@ -148,7 +148,7 @@ impl ServerBuilder<'_> {
         let address = address.map_err(|source| Error::Listen { address: place, source })?;
         let driver = match self.driver {
             Some(driver) => driver,
-            None => mapping::driver::open(&storage.driver).await?,
+            None => mapping::driver::open(&storage.driver, storage.read_only).await?,
         };
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);

@@ -43,8 +43,8 @@ async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn 
 fn start_line(place: &str, configuration: &Configuration, source: &str) -> String {
     let storage = &configuration.storage;
     let store = match &storage.driver {
-        Driver::Filesystem { root, .. } => format!("the directory {}", root.display()),
         Driver::InMemory => "memory, which forgets everything at its end".to_owned(),
+        place => place.to_string(),
     };
     let changes = match (storage.read_only, storage.delete) {
         (true, _) => "read-only",
