@@ -10,7 +10,7 @@ use crate::{Error, mapping};
 
 /// Opens the store that a configuration names, without serving it.
 pub async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Driver>, Error> {
-    mapping::driver::open(&configuration.storage.driver).await
+    mapping::driver::open(&configuration.storage.driver, configuration.storage.read_only).await
 }
 
 /// Says in the store that a server writes to it; fails while a collection removes from it. A store
