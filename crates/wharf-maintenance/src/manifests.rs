@@ -47,8 +47,9 @@ pub(crate) const LIMIT: u64 = 64 << 20;
 /// The largest blob that is tried as a manifest.
 pub(crate) const BLOB_LIMIT: u64 = 4 << 20;
 
-/// How many are read one after the other.
+/// How many are read one after the other: a disk answers at once, another machine does not.
 const BATCH: usize = 32;
+const REMOTE_BATCH: usize = 8;
 
 // === impl Reader ===
 
@@ -59,7 +60,9 @@ impl Reader {
 
     /// Reads many, on all cores; the answers come in order.
     pub(crate) async fn read_each(&self, wanted: &[Wanted]) -> Result<Vec<Found>> {
-        let batches = wanted.chunks(BATCH).map(|batch| {
+        let is_remote = self.driver.capabilities().remote;
+        let batch = if is_remote { REMOTE_BATCH } else { BATCH };
+        let batches = wanted.chunks(batch).map(|batch| {
             let (reader, batch) = (self.clone(), batch.to_vec());
             tokio::spawn(async move {
                 let mut found = Vec::with_capacity(batch.len());

@@ -120,7 +120,7 @@ async fn run(driver: Arc<dyn Driver>, args: &Args) -> Result<ExitCode, Box<dyn E
         dry_run: args.dry_run,
         untagged: args.delete_untagged,
         min_age: args.min_age,
-        ..Options::default()
+        ..Options::default().for_store(&*driver)
     };
     let console = Arc::new(Console::new(args.quiet));
     let watch: Arc<dyn Watch> = Arc::clone(&console) as _;

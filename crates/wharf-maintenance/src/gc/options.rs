@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use wharf_driver::Driver;
+
 /// What a collection does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -86,6 +88,15 @@ pub trait Watch: Send + Sync + 'static {
 }
 
 // === impl Options ===
+
+impl Options {
+    /// As many things at once as the store is good for.
+    #[must_use]
+    pub fn for_store(self, driver: &dyn Driver) -> Self {
+        let is_remote = driver.capabilities().remote;
+        Self { concurrency: if is_remote { 16 } else { 8 }, ..self }
+    }
+}
 
 impl Default for Options {
     fn default() -> Self {
