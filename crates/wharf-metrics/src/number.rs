@@ -1,0 +1,105 @@
+//! Numbers that many threads change at once.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// Counts up.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+/// Goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+/// Counts values by their size.
+#[derive(Debug)]
+pub struct Histogram {
+    /// Up to which value each of the counts but the last one counts.
+    bounds: &'static [f64],
+    counts: Box<[AtomicU64]>,
+    /// In [`Self::FINE`] parts of one.
+    sum: AtomicU64,
+}
+
+// === impl Counter ===
+
+impl Counter {
+    /// Counts so many more.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Relaxed);
+    }
+
+    /// How many there were.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+// === impl Gauge ===
+
+impl Gauge {
+    /// Goes up, or down.
+    pub fn add(&self, amount: i64) {
+        self.0.fetch_add(amount, Relaxed);
+    }
+
+    /// Where it stands.
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+// === impl Histogram ===
+
+impl Histogram {
+    /// The sum is kept in whole parts, which can be added at once.
+    const FINE: f64 = 1e6;
+
+    /// Counts by these bounds, in rising order.
+    pub fn new(bounds: &'static [f64]) -> Self {
+        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { bounds, counts, sum: AtomicU64::new(0) }
+    }
+
+    /// Counts a value, which is not negative.
+    pub fn observe(&self, value: f64) {
+        let place = self.bounds.partition_point(|bound| *bound < value);
+        self.counts[place].fetch_add(1, Relaxed);
+        self.sum.fetch_add((value * Self::FINE) as u64, Relaxed);
+    }
+
+    /// How many values there were up to each bound, the last one being infinite.
+    pub fn cumulated(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
+        let mut sum = 0;
+        bounds.zip(&self.counts).map(move |(bound, count)| {
+            sum += count.load(Relaxed);
+            (bound, sum)
+        })
+    }
+
+    /// How many values there were.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    /// What they come to.
+    pub fn sum(&self) -> f64 {
+        self.sum.load(Relaxed) as f64 / Self::FINE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_count_in_every_bound_that_they_do_not_exceed() {
+        let histogram = Histogram::new(&[1.0, 2.0]);
+        for value in [0.0, 1.0, 1.5, 2.0, 9.5] {
+            histogram.observe(value);
+        }
+        let counts: Vec<_> = histogram.cumulated().collect();
+        assert_eq!(counts, [(1.0, 2), (2.0, 4), (f64::INFINITY, 5)]);
+        assert_eq!((histogram.count(), histogram.sum()), (5, 14.0));
+    }
+}
