@@ -56,6 +56,21 @@ impl Configuration {
         Ok(Loaded { configuration, warnings })
     }
 
+    /// The sections in which another configuration says something else.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        // Every field is named, so that a new one is not forgotten here.
+        let Self { log, storage, catalog_max_entries, tags_max, http, validation } = self;
+        let sections = [
+            ("log", *log != other.log),
+            ("storage", *storage != other.storage),
+            ("catalog", *catalog_max_entries != other.catalog_max_entries),
+            ("tags", *tags_max != other.tags_max),
+            ("http", *http != other.http),
+            ("validation", *validation != other.validation),
+        ];
+        sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     fn read(tree: &Node, warnings: &mut Vec<Warning>) -> Result<Self, ConfigError> {
         const CATALOG_MAX_ENTRIES: i64 = 1000;
 

@@ -9,6 +9,7 @@ pub mod memory;
 mod namespace;
 mod page;
 mod referrers;
+mod switch;
 mod tags;
 mod uploads;
 
@@ -24,6 +25,7 @@ pub use manifests::{
 pub use namespace::{GlobalBlobs, Namespace, Repository, RepositoryEnumerator, RepositoryRemover};
 pub use page::{Page, PageRequest};
 pub use referrers::ReferrerLister;
+pub use switch::Switch;
 pub use tags::TagStore;
 pub use uploads::{
     BlobIngester, BlobWriter, CreateOptions, CreateOutcome, MayPull, Mount, UploadId, UploadStatus,

@@ -193,7 +193,7 @@ impl App {
     /// Why this registry does not do such a thing, if it does not.
     fn disabled(&self, row: &Row) -> Option<&'static str> {
         let options = &self.shared.options;
-        match (options.read_only, options.delete) {
+        match (options.read_only.is_on(), options.delete) {
             (true, _) if row.mutates() => Some("the registry is read-only"),
             (_, false) if row.deletes() => Some("deletes are off in this registry"),
             _ => None,

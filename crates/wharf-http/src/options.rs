@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
+use wharf_core::Switch;
 
 /// The options of an [`App`](crate::App) and of the connections that [`serve`](crate::serve())
 /// accepts for it.
@@ -24,8 +25,8 @@ pub struct Options {
     pub headers: Vec<(String, String)>,
     /// Whether manifests, tags and blobs can be deleted.
     pub delete: bool,
-    /// Refuse everything that changes the registry.
-    pub read_only: bool,
+    /// Refuse everything that changes the registry, as long as this is on.
+    pub read_only: Switch,
     /// Send clients to the backend for blobs, where it offers that.
     pub redirect: bool,
     /// The largest manifest that is taken, in bytes.
@@ -74,7 +75,7 @@ impl Default for Options {
             trusted_proxies: None,
             headers: Vec::new(),
             delete: false,
-            read_only: false,
+            read_only: Switch::default(),
             redirect: true,
             max_manifest_bytes: 4 << 20,
             max_tags: 1000,

@@ -336,7 +336,7 @@ async fn what_the_registry_does_not_do_is_405() {
     let answer = server.send("POST", "/v2/app/blobs/uploads/", &[], b"").await;
     assert_eq!(server.send("DELETE", &answer.location(), &[], b"").await.status, 204);
 
-    let server = Server::start(Options { read_only: true, ..options() }).await;
+    let server = Server::start(Options { read_only: true.into(), ..options() }).await;
     for (method, path) in [
         ("POST", "/v2/app/blobs/uploads/"),
         ("PUT", "/v2/app/manifests/v1"),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod control;
 mod error;
 pub mod mapping;
 mod namespace;
@@ -22,6 +23,7 @@ pub use wharf_reference as reference;
 pub use wharf_storage as storage;
 pub use wharf_tls as tls;
 
+pub use control::Control;
 pub use error::Error;
 pub use namespace::NamespaceBuilder;
 pub use server::{Server, ServerBuilder};

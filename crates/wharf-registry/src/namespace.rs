@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_core::{BlobDescriptorCache, Namespace};
+use wharf_core::{BlobDescriptorCache, Namespace, Switch};
 use wharf_driver::Driver;
 use wharf_manifest::Schemas;
 use wharf_storage::{ManifestPolicy, Options, StorageNamespace};
@@ -79,9 +79,9 @@ impl NamespaceBuilder {
         self
     }
 
-    /// Whether nothing may be changed.
-    pub fn read_only(mut self, enabled: bool) -> Self {
-        self.options.read_only = enabled;
+    /// Whether nothing may be changed: for ever, or as long as a switch is on.
+    pub fn read_only(mut self, enabled: impl Into<Switch>) -> Self {
+        self.options.read_only = enabled.into();
         self
     }
 

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
+use wharf_core::Switch;
 use wharf_driver::Driver;
 use wharf_storage::purge;
 
@@ -19,11 +20,13 @@ const LATEST_START: Duration = Duration::from_secs(60 * 60);
 /// A purge that lasts longer is given up; the next one begins anew.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Purges until it is dropped. It first waits for a random time, but no longer than its interval.
-pub(crate) async fn run(driver: Arc<dyn Driver>, schedule: Schedule) {
+/// Purges until it is dropped, but for the times at which nothing may be changed. It first waits for a random time, but no longer than its interval.
+pub(crate) async fn run(driver: Arc<dyn Driver>, schedule: Schedule, read_only: Switch) {
     tokio::time::sleep(random_below(LATEST_START.min(schedule.interval))).await;
     loop {
-        once(&*driver, &schedule.options).await;
+        if !read_only.is_on() {
+            once(&*driver, &schedule.options).await;
+        }
         tokio::time::sleep(schedule.interval).await;
     }
 }
@@ -66,7 +69,8 @@ mod tests {
         let path = StoragePath::parse(&path).expect("valid");
         let hour = Duration::from_secs(3600);
         let options = purge::Options { age: 24 * hour, dry_run: false };
-        let running = tokio::spawn(run(Arc::clone(&driver), Schedule { interval: hour, options }));
+        let schedule = Schedule { interval: hour, options };
+        let running = tokio::spawn(run(Arc::clone(&driver), schedule, Switch::default()));
         for round in 0..3 {
             let started = "2020-02-02T02:02:02Z".into();
             driver.put(&path, started, PutMode::Overwrite).await.expect("stored");

@@ -8,11 +8,10 @@ use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
 use wharf_http::{App, Listener};
-use wharf_maintenance::lease::Lease;
 use wharf_tls::Acceptor;
 
 use crate::{
-    Error, NamespaceBuilder,
+    Control, Error, NamespaceBuilder,
     mapping::{self, tls::Secured},
     purger::{self, Schedule},
     store,
@@ -29,8 +28,7 @@ pub struct Server {
     tls: Option<Acceptor>,
     drain: Duration,
     purging: Option<(Arc<dyn Driver>, Schedule)>,
-    /// `None` if nothing is written, or nobody else could collect garbage.
-    lease: Option<Lease>,
+    control: Control,
 }
 
 /// Makes a [`Server`] from a configuration, of which parts can be brought along.
@@ -82,14 +80,17 @@ impl Server {
         &self.place
     }
 
+    /// What can be changed while it runs.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
     /// Serves until `shutdown` is done. Then nothing new is accepted, and what was begun has
     /// `http.draintimeout` to end.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let lease = self.lease.take();
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let control = self.control.clone();
         let result = self.serve(shutdown).await;
-        if let Some(lease) = lease {
-            lease.end().await;
-        }
+        control.end().await;
         result
     }
 
@@ -97,7 +98,8 @@ impl Server {
         // Dropping the set ends what is in it.
         let mut background = JoinSet::new();
         if let Some((driver, schedule)) = self.purging {
-            background.spawn(purger::run(driver, schedule));
+            let read_only = self.control.read_only();
+            background.spawn(purger::run(driver, schedule, read_only));
         }
         let (listener, app, drain) = (self.listener, self.app, self.drain);
         let Some(tls) = self.tls else {
@@ -135,6 +137,7 @@ impl ServerBuilder<'_> {
         let configuration = self.configuration;
         let storage = &configuration.storage;
         let options = mapping::storage::options(configuration)?;
+        let read_only = options.read_only.clone();
         let http = &configuration.http;
         let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
         let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
@@ -162,17 +165,25 @@ impl ServerBuilder<'_> {
             false => store::take_up(&driver).await?,
         };
         let upload_key = upload_key(configuration, &*driver).await?;
-        let app = App::new(namespace, mapping::http::options(configuration, upload_key));
+        let mut options = mapping::http::options(configuration, upload_key);
+        options.read_only = read_only.clone();
+        let app = Arc::new(App::new(namespace, options));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {
-            app: Arc::new(app),
+            control: Control::new(
+                read_only,
+                Arc::clone(&driver),
+                Arc::clone(&app),
+                tls.clone(),
+                lease,
+            ),
+            app,
             place: listener.place(),
             listener,
             address,
             tls,
             drain: http.drain_timeout,
-            purging: schedule.filter(|_| !storage.read_only).map(|schedule| (driver, schedule)),
-            lease,
+            purging: schedule.map(|schedule| (driver, schedule)),
         })
     }
 }

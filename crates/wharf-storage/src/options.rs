@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use wharf_core::BlobDescriptorCache;
+use wharf_core::{BlobDescriptorCache, Switch};
 use wharf_manifest::Schemas;
 
 /// How a local registry behaves. The default is what distribution does with an empty configuration:
@@ -11,8 +11,8 @@ use wharf_manifest::Schemas;
 pub struct Options {
     /// Blobs, manifests and tags can be deleted.
     pub delete: bool,
-    /// Nothing can be written.
-    pub read_only: bool,
+    /// Nothing can be written, as long as this is on.
+    pub read_only: Switch,
     /// Clients are sent to the backend for blobs, where it can serve them itself.
     pub redirect: bool,
     /// Hash states are saved with the sessions, so that no upload is ever read back for its
@@ -83,7 +83,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             delete: false,
-            read_only: false,
+            read_only: Switch::default(),
             redirect: true,
             resumable_digest: true,
             cache: None,

@@ -68,7 +68,7 @@ impl Store {
 
     /// Fails if nothing may be written.
     pub(crate) fn check_writable(&self) -> Result<()> {
-        match self.options.read_only {
+        match self.options.read_only.is_on() {
             true => Err(ErrorKind::Unsupported("the registry is read-only").into()),
             false => Ok(()),
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use tracing::{Event, Level, Subscriber, field, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::Targets,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
@@ -12,6 +12,7 @@ use tracing_subscriber::{
     },
     layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
 };
 use wharf_config::{Formatter, Log};
 
@@ -27,8 +28,11 @@ pub(crate) const START: &str = "wharf::start";
 
 const ACCESS: &str = "wharf::access";
 
-/// Begins to log; what is returned is to be flushed at the end, if there is an access log.
-pub(crate) fn begin(log: &Log) -> Result<Option<Lines>, Box<dyn std::error::Error>> {
+/// Changes the level while the program runs.
+pub(crate) struct Dial(reload::Handle<Targets, Registry>);
+
+/// Begins to log; the lines that are returned are to be flushed at the end, if there is an access log.
+pub(crate) fn begin(log: &Log) -> Result<(Option<Lines>, Dial), Box<dyn std::error::Error>> {
     let lines = log.access_log.then(|| Lines::to(std::io::stdout())).transpose()?;
     let access = lines.clone().map(|lines| {
         tracing_subscriber::fmt::layer()
@@ -36,10 +40,11 @@ pub(crate) fn begin(log: &Log) -> Result<Option<Lines>, Box<dyn std::error::Erro
             .with_writer(lines)
             .with_filter(Targets::new().with_target(ACCESS, Level::INFO))
     });
+    let (filter, dial) = reload::Layer::new(wanted(log));
     let subscriber =
-        tracing_subscriber::registry().with(events(log).with_filter(wanted(log))).with(access);
+        tracing_subscriber::registry().with(events(log).with_filter(filter)).with(access);
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok(lines)
+    Ok((lines, Dial(dial)))
 }
 
 /// Logs what is wrong to stderr, for commands that end by themselves.
@@ -47,6 +52,16 @@ pub(crate) fn to_stderr() -> Result<(), Box<dyn std::error::Error>> {
     let usual = wharf_config::Configuration::default().log;
     let log = Log { level: wharf_config::Level::Warn, access_log: false, ..usual };
     begin(&log).map(drop)
+}
+
+// === impl Dial ===
+
+impl Dial {
+    /// Logs from another level on.
+    pub(crate) fn turn(&self, log: &Log) {
+        // Without a subscriber nobody listens anyway.
+        let _ = self.0.modify(|filter| *filter = wanted(log));
+    }
 }
 
 /// Ours from the configured level on; of others only what is wrong.

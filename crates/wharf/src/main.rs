@@ -12,6 +12,7 @@ mod lines;
 mod load;
 mod log;
 mod progress;
+mod reload;
 mod serve;
 mod signals;
 

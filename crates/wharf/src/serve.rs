@@ -5,7 +5,7 @@ use std::{error::Error, path::Path, time::Duration};
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{activation, files, lines::Lines, load, log, signals};
+use crate::{activation, files, lines::Lines, load, log, reload::Reload, signals};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -13,20 +13,25 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// Serves until a signal says otherwise.
 pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let load::Found { loaded, source } = load::load(path)?;
-    let access_log = log::begin(&loaded.configuration.log)?;
+    let (access_log, dial) = log::begin(&loaded.configuration.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(run(&loaded.configuration, &source));
+    let reload = Reload::new(path, loaded.configuration.clone(), dial);
+    let result = runtime.block_on(run(&loaded.configuration, &source, reload));
     runtime.shutdown_timeout(LAST_MOMENT);
     access_log.iter().for_each(Lines::flush);
     result
 }
 
-async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn Error>> {
-    let shutdown = signals::shutdown()?;
+async fn run(
+    configuration: &Configuration,
+    source: &str,
+    reload: Reload,
+) -> Result<(), Box<dyn Error>> {
+    let (shutdown, hangups) = (signals::shutdown()?, signals::hangups()?);
     let mut server = Server::builder(configuration);
     if let Some(listener) = activation::listener()? {
         server = server.listener(listener);
@@ -34,7 +39,11 @@ async fn run(configuration: &Configuration, source: &str) -> Result<(), Box<dyn 
     let server = server.bind().await?;
     let line = start_line(server.place(), configuration, source);
     tracing::info!(target: log::START, "{line}");
-    server.run(shutdown).await?;
+    let control = server.control();
+    tokio::select! {
+        ended = server.run(shutdown) => ended?,
+        never = reload.at_each(hangups, control) => match never {},
+    }
     tracing::info!("ended");
     Ok(())
 }

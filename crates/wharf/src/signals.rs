@@ -48,6 +48,11 @@ pub(crate) fn first() -> io::Result<impl Future<Output = u8>> {
     })
 }
 
+/// SIGHUP, from now on. Must be called in a runtime.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 // === impl Signals ===
 
 impl Signals {

@@ -202,6 +202,41 @@ fn a_socket_that_is_passed_is_served() {
     assert!(get(address, "/v2/").starts_with("HTTP/1.1 200 "));
 }
 
+/// What can be changed is, what cannot is named, and what is wrong changes nothing.
+#[test]
+fn a_hangup_has_it_look_at_its_configuration_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = write_config(&folder, "debug: {}");
+    let before = fs::read_to_string(&config).expect("it is there");
+    let program = Program::start(&["serve", config.to_str().expect("UTF-8")]);
+    let (address, _) = program.address();
+    let push = |expected: &str| {
+        let answer = send(address, "POST", "/v2/a/blobs/uploads/");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{answer}");
+    };
+    push("202");
+
+    let read_only = "  maintenance: {readonly: {enabled: true}}\nhttp:\n  host: https://other\n";
+    let after = format!("{}log: {{level: debug}}\n", before.replace("http:\n", read_only));
+    fs::write(&config, after).expect("written");
+    program.signal("HUP");
+    program.line("another level is logged");
+    program.line("changes of the registry are refused from now on");
+    assert!(program.line("takes a restart: ").ends_with(": http"));
+    push("405");
+    assert!(get(address, "/v2/").starts_with("HTTP/1.1 200 "));
+
+    fs::write(&config, "version: 0.1\nstorage: {}\n").expect("written");
+    program.signal("HUP");
+    program.line("nothing is changed: ");
+    push("405");
+
+    fs::write(&config, before).expect("written");
+    program.signal("HUP");
+    program.line("changes of the registry are taken from now on");
+    push("202");
+}
+
 #[test]
 fn health_is_asked_for_and_told() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -386,9 +421,16 @@ fn exchange(socket: &Path, request: &str, content_type: &str, body: &[u8]) -> (S
 }
 
 fn get(address: SocketAddr, path: &str) -> String {
+    send(address, "GET", path)
+}
+
+fn send(address: SocketAddr, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-length: 0\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");

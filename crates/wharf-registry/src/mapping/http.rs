@@ -54,7 +54,7 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         },
         headers: headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
         delete: storage.delete,
-        read_only: storage.read_only,
+        read_only: storage.read_only.into(),
         redirect: storage.redirect,
         max_manifest_bytes: limits.manifest_size.get(),
         max_tags: tags_max.map_or_else(|| Options::default().max_tags, |max| max as usize),

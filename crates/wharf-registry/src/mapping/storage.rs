@@ -37,7 +37,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
     Ok(Options {
         delete: *delete,
         redirect: *redirect,
-        read_only: *read_only,
+        read_only: (*read_only).into(),
         manifest_memory: *manifest_memory,
         manifests: manifests(configuration)?,
         ..Options::default()

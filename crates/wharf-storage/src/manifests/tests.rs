@@ -273,7 +273,7 @@ async fn what_is_refused_changes_nothing() {
     let strange = Built { media_type: MediaType::oci_index(), bytes: Bytes::from_static(b"{}") };
     let refused = fixture.put(&strange, &["a"]).await.unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::ManifestInvalid(_)), "{refused}");
-    let read_only = fixture.restarted(Options { read_only: true, ..Options::default() });
+    let read_only = fixture.restarted(Options { read_only: true.into(), ..Options::default() });
     let refused = read_only.put(&IndexBuilder::new().build(), &["a"]).await.unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::Unsupported(_)), "{refused}");
     let request = wharf_driver::ListRequest { after: None, limit: 1 };

@@ -70,7 +70,7 @@ async fn is_complete(scope: &Scope) -> Result<bool> {
 }
 
 async fn import(scope: &Scope, subject: &Digest) -> Result<BTreeMap<Digest, Descriptor>> {
-    let mut writable = !scope.options().read_only;
+    let mut writable = !scope.options().read_only.is_on();
     let mut unwritten = BTreeMap::new();
     let mut request = PageRequest::first(PAGE);
     let mut is_empty = true;

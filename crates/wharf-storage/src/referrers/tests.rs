@@ -159,7 +159,7 @@ async fn a_foreign_repository_is_read_once() {
     let broken = fixture.foreign(&referrer(2, "a/b").build()).await;
     crate::fixture::damage(&fixture.driver, &broken, b"damaged").await;
 
-    let read_only = fixture.restarted(Options { read_only: true, ..Options::default() });
+    let read_only = fixture.restarted(Options { read_only: true.into(), ..Options::default() });
     assert_eq!(all(&read_only).await, [first]);
     assert!(!fixture.exists("_manifests/referrers/complete").await);
 

@@ -125,7 +125,7 @@ async fn untagging_is_a_delete() {
     let refused = fixture.tags().untag(&tag("a")).await.unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::Unsupported(_)), "{refused}");
     let refused = fixture
-        .restarted(Options { read_only: true, delete: true, ..Options::default() })
+        .restarted(Options { read_only: true.into(), delete: true, ..Options::default() })
         .tags()
         .tag(&tag("b"), &Digest::sha256(&image.bytes))
         .await

@@ -403,7 +403,7 @@ async fn a_crash_between_publication_and_end_loses_nothing() {
 #[tokio::test]
 async fn nothing_is_written_to_a_read_only_registry() {
     let place = in_memory();
-    let options = Options { read_only: true, delete: true, ..Options::default() };
+    let options = Options { read_only: true.into(), delete: true, ..Options::default() };
     let repository = repository(&place.driver, options);
     let error = begin(&*repository).await.err().expect("refused");
     assert!(matches!(error.kind(), ErrorKind::Unsupported(_)), "{error}");
