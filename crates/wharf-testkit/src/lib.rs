@@ -10,7 +10,9 @@ pub mod namespace_suite;
 pub mod scenarios;
 
 // What tests build on.
+pub mod double;
 pub mod fixture;
+pub mod gcs;
 pub mod process;
 pub mod raw;
 
