@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
-use crate::{Outcome, check_layers, codegen, conformance, deps, dist, e2e, process};
+use crate::{Outcome, check_layers, codegen, conformance, deps, dist, e2e, process, stores};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
@@ -26,8 +26,8 @@ const FUZZ_SECONDS: u64 = 30;
 /// Run everything that a change has to pass, and stop at the first step that fails.
 ///
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate checked and tested by
-/// itself), deps, deny, conformance (both drivers), e2e (four clients), crash (200 kills), compat
-/// (stores exchanged with distribution). With --full also the long ones: e2e-all (every client that
+/// itself), deps, deny, conformance (both local drivers), stores (S3 and Azure), e2e (four clients),
+/// crash (200 kills), compat (stores exchanged with distribution). With --full also the long ones: e2e-all (every client that
 /// is there), fuzz, dist (the static binary and the container image, run by docker).
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -61,6 +61,7 @@ const STEPS: &[Step] = &[
     Step { name: "deps", long: false, run: || deps::run(&task(&["--check"])) },
     Step { name: "deny", long: false, run: deny },
     Step { name: "conformance", long: false, run: || conformance::run(&task(&[])) },
+    Step { name: "stores", long: false, run: || stores::run(&task(&[])) },
     Step { name: "e2e", long: false, run: e2e_required },
     Step { name: "crash", long: false, run: crash },
     Step { name: "compat", long: false, run: compat },
@@ -266,6 +267,7 @@ mod tests {
         task::<codegen::Args>(&["--check"]);
         task::<deps::Args>(&["--check"]);
         task::<conformance::Args>(&[]);
+        task::<stores::Args>(&[]);
         task::<e2e::Args>(&["--install", "--clients", CLIENTS, "--require", CLIENTS]);
     }
 }

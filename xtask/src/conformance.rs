@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 use crate::server::{self, Binary, Driver, Mode, Settings};
+use crate::services::Service;
 use crate::workspace::Workspace;
 
 mod scenarios;
@@ -16,7 +17,7 @@ use suite::{Run, Suite};
 /// Run our own scenarios and the official OCI conformance suite against the server.
 ///
 /// Without --url the server is built and started on a free port of the loopback interface, with every
-/// driver. Our scenarios end with a table and a JUnit file. The official suite runs where Go is
+/// driver that needs no service; --driver s3, azure or gcs starts the service too. Our scenarios end with a table and a JUnit file. The official suite runs where Go is
 /// installed, four times: specification 1.1 and dev, with and without sparse manifests. Reports go to
 /// target/conformance.
 #[derive(clap::Args)]
@@ -48,7 +49,7 @@ enum Subject<'a> {
     /// Somebody else's; it stays as it is configured.
     Running(SocketAddr),
     /// Ours: a new one for each run.
-    Ours { binary: &'a Path, driver: Driver },
+    Ours { binary: &'a Path, driver: Driver, service: Option<Service> },
 }
 
 /// What has been found so far.
@@ -68,10 +69,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
         None => {
             let binary = args.binary.obtain(&workspace)?;
-            for driver in
-                Driver::ALL.into_iter().filter(|one| args.driver.is_none_or(|it| it == *one))
-            {
-                let subject = Subject::Ours { binary: &binary, driver };
+            for driver in args.driver.map_or(Driver::LOCAL.to_vec(), |driver| vec![driver]) {
+                let service = driver.service().map(|kind| Service::start(&workspace, kind));
+                let service = service.transpose()?;
+                let subject = Subject::Ours { binary: &binary, driver, service };
                 findings.examine(args, suite.as_ref(), &subject)?;
             }
         }
@@ -108,6 +109,11 @@ impl Subject<'_> {
         }
     }
 
+    /// Whether it is ours, and can send clients to a store.
+    fn is_remote(&self) -> bool {
+        matches!(self, Subject::Ours { service: Some(_), .. })
+    }
+
     /// The modes that the scenarios run in: all, if that is ours to say.
     fn modes(&self) -> &'static [Mode] {
         match self {
@@ -117,12 +123,19 @@ impl Subject<'_> {
     }
 
     /// Calls `examine` with the address of a registry; ours is there as long as the call.
-    fn with<T>(&self, mode: Mode, examine: impl FnOnce(SocketAddr) -> Outcome<T>) -> Outcome<T> {
+    fn with<T>(
+        &self,
+        mode: Mode,
+        redirects: bool,
+        examine: impl FnOnce(SocketAddr) -> Outcome<T>,
+    ) -> Outcome<T> {
         match self {
             Subject::Running(address) => examine(*address),
-            Subject::Ours { binary, driver } => {
+            Subject::Ours { binary, driver, service } => {
                 let folder = tempfile::tempdir()?;
-                let server = Settings { driver: *driver, mode }.start(binary, folder.path())?;
+                let storage = &driver.section(folder.path(), service.as_ref());
+                let settings = Settings { storage, mode, redirects };
+                let server = settings.start(binary, folder.path())?;
                 examine(server.address())
             }
         }
@@ -147,7 +160,7 @@ impl Findings {
         println!("{name}");
         let report = format!("scenarios{}.xml", mode.suffix());
         let report = self.folder.join(subject.name()).join(report);
-        let failed = subject.with(mode, |address| scenarios::run(address, mode, &report))?;
+        let failed = subject.with(mode, false, |address| scenarios::run(address, mode, &report))?;
         self.record(&name, failed);
         Ok(())
     }
@@ -155,7 +168,10 @@ impl Findings {
     fn official(&mut self, suite: &Suite, run: Run, subject: &Subject<'_>) -> Outcome {
         let name = format!("{}: official {}", subject.name(), run.name());
         let folder = self.folder.join(subject.name()).join(run.name());
-        let card = subject.with(run.mode, |address| suite.run(run, address, &folder))?;
+        // The suite for 1.1 follows where it is sent; that for the next version looks at each answer.
+        let redirects = run.version == "1.1" && subject.is_remote();
+        let examine = |address| suite.run(run, redirects, address, &folder);
+        let card = subject.with(run.mode, redirects, examine)?;
         println!("{name}: {}", card.summary());
         if card.bad(run.mode.sparse) > 0 {
             print!("{}", card.explain(run.mode.sparse));

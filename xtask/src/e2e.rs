@@ -149,7 +149,8 @@ impl Registry {
     fn restart(&mut self) -> Outcome {
         if let Registry::Ours { binary, folder, server } = self {
             server.take().map(Server::kill).transpose()?;
-            let settings = Settings { driver: Driver::Fs, mode: Mode::DEFAULT };
+            let storage = &Driver::Fs.section(folder.path(), None);
+            let settings = Settings { storage, mode: Mode::DEFAULT, redirects: true };
             *server = Some(settings.start(binary, folder.path())?);
         }
         Ok(())

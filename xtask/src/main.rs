@@ -22,6 +22,7 @@ mod process;
 mod server;
 mod services;
 mod store_fixture;
+mod stores;
 mod workspace;
 
 /// What a task comes to: nothing, or why not.
@@ -46,6 +47,7 @@ enum Task {
     E2e(e2e::Args),
     Services(services::Args),
     StoreFixture(store_fixture::Args),
+    Stores(stores::Args),
     Ci(ci::Args),
 }
 
@@ -73,6 +75,7 @@ impl Task {
             Task::E2e(args) => e2e::run(&args),
             Task::Services(args) => services::run(&args),
             Task::StoreFixture(args) => store_fixture::run(&args),
+            Task::Stores(args) => stores::run(&args),
             Task::Ci(args) => ci::run(&args),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wharf_testkit::process::Server;
 
+use crate::services::{Kind, Service};
 use crate::workspace::{self, Workspace};
 use crate::{Outcome, process};
 
@@ -29,13 +30,22 @@ pub(crate) enum Driver {
     Fs,
     /// Memory
     Memory,
+    /// MinIO, or moto where that is not installed
+    S3,
+    /// Azurite
+    Azure,
+    /// A double of Google's
+    Gcs,
 }
 
 /// What the configuration of a server says besides the defaults.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) driver: Driver,
+pub(crate) struct Settings<'a> {
+    /// The section of the storage.
+    pub(crate) storage: &'a str,
     pub(crate) mode: Mode,
+    /// Whether clients are sent to the store.
+    pub(crate) redirects: bool,
 }
 
 /// What the tests have to know of a registry.
@@ -76,12 +86,42 @@ impl Binary {
 // === impl Driver ===
 
 impl Driver {
-    pub(crate) const ALL: [Driver; 2] = [Driver::Fs, Driver::Memory];
+    /// Those that need nothing else.
+    pub(crate) const LOCAL: [Driver; 2] = [Driver::Fs, Driver::Memory];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Driver::Fs => "fs",
             Driver::Memory => "memory",
+            Driver::S3 => "s3",
+            Driver::Azure => "azure",
+            Driver::Gcs => "gcs",
+        }
+    }
+
+    /// The service that it needs.
+    pub(crate) fn service(self) -> Option<Kind> {
+        match self {
+            Driver::Fs | Driver::Memory => None,
+            Driver::S3 => Some(Kind::S3),
+            Driver::Azure => Some(Kind::Azure),
+            Driver::Gcs => Some(Kind::Gcs),
+        }
+    }
+
+    /// The section of a configuration: a store in `folder`, or in a folder of this name in a service.
+    pub(crate) fn section(self, folder: &Path, service: Option<&Service>) -> String {
+        match (self, service) {
+            (_, Some(service)) => {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy();
+                let root = name.trim_start_matches('.');
+                let (_, section) = service.variable();
+                section.replacen('{', &format!("{{rootdirectory: {root}, "), 1)
+            }
+            (Driver::Fs, None) => {
+                format!("filesystem: {{rootdirectory: {}}}", folder.join("data").display())
+            }
+            (_, None) => "inmemory: {}".to_owned(),
         }
     }
 }
@@ -106,28 +146,26 @@ impl Mode {
 
 // === impl Settings ===
 
-impl Settings {
+impl Settings<'_> {
     /// Starts a server that keeps everything below `folder`.
     pub(crate) fn start(self, binary: &Path, folder: &Path) -> Outcome<Server> {
         let config = folder.join("config.yml");
-        std::fs::write(&config, self.yaml(&folder.join("data")))?;
+        std::fs::write(&config, self.yaml())?;
         let start = Server::start(binary, &config);
         start.map_err(|error| format!("{} serve: {error}", binary.display()).into())
     }
 
-    fn yaml(self, data: &Path) -> String {
-        let storage = match self.driver {
-            Driver::Fs => format!("filesystem: {{rootdirectory: {}}}", data.display()),
-            Driver::Memory => "inmemory: {}".to_owned(),
-        };
+    fn yaml(self) -> String {
+        let Self { storage, mode: _, redirects } = self;
         let validation = match self.mode.sparse {
             true => "validation: {manifests: {sparse: true, indexes: {platforms: none}}}\n",
             false => "",
         };
         format!(
-            "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: {deletes}}}\n\
-             http: {{addr: \"127.0.0.1:0\"}}\n{validation}",
-            deletes = self.mode.deletes
+            "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: {deletes}}}\n  \
+             redirect: {{disable: {stay}}}\nhttp: {{addr: \"127.0.0.1:0\"}}\n{validation}",
+            deletes = self.mode.deletes,
+            stay = !redirects,
         )
     }
 }
@@ -147,13 +185,16 @@ mod tests {
 
     #[test]
     fn the_configuration_says_what_the_settings_say() {
-        let yaml = |driver, mode| Settings { driver, mode }.yaml(Path::new("/x"));
+        let yaml = |driver: Driver, mode| {
+            let storage = driver.section(Path::new("/x"), None);
+            Settings { storage: &storage, mode, redirects: true }.yaml()
+        };
         let plain = yaml(Driver::Memory, Mode::DEFAULT);
         assert!(plain.contains("inmemory: {}") && !plain.contains("validation"), "{plain}");
         assert!(yaml(Driver::Fs, Mode::NO_DELETES).contains("delete: {enabled: false}"));
         let sparse = yaml(Driver::Fs, Mode::SPARSE);
         assert!(
-            sparse.contains("rootdirectory: /x") && sparse.contains("sparse: true"),
+            sparse.contains("rootdirectory: /x/data") && sparse.contains("sparse: true"),
             "{sparse}"
         );
     }

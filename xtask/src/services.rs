@@ -44,6 +44,9 @@ enum Action {
         #[arg(value_enum)]
         kinds: Vec<Kind>,
     },
+    /// Be the double of Google's, at an address, until it is ended
+    #[command(hide = true)]
+    Gcs { address: std::net::SocketAddr },
     /// Run a command while services are there: `run s3 azure -- cargo test …`
     Run {
         #[arg(required = true, value_enum)]
@@ -59,6 +62,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     match &args.action {
         Action::Start { kinds } => start(&workspace, kinds),
         Action::Stop { kinds } => stop(&workspace, kinds),
+        Action::Gcs { address } => {
+            let _double = wharf_testkit::gcs::Gcs::listen(*address)?;
+            loop {
+                std::thread::park();
+            }
+        }
         Action::Run { kinds, command } => {
             let services = Service::start_each(&workspace, kinds)?;
             let mut child = Command::new(&command[0]);

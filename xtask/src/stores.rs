@@ -1,0 +1,40 @@
+//! `cargo xtask stores`: the suite of all drivers, over real object stores.
+
+use std::time::Duration;
+
+use crate::services::{Kind, Service};
+use crate::workspace::{Workspace, cargo};
+use crate::{Outcome, process};
+
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Run the suite of all drivers, and what a server says of a store that it cannot use, against real
+/// object stores.
+///
+/// Each service is started, tested and ended, one after the other. Without names these are MinIO (or
+/// moto, where that is not installed) and azurite.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which stores
+    #[arg(value_enum, default_values = ["s3", "azure"])]
+    kinds: Vec<Kind>,
+    /// Run only tests whose name has this in it
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// Runs the tests of each store.
+pub(crate) fn run(args: &Args) -> Outcome {
+    let workspace = Workspace::load()?;
+    for kind in &args.kinds {
+        let Some(suite) = kind.suite() else { continue };
+        let service = Service::start(&workspace, *kind)?;
+        let (name, value) = service.variable();
+        println!("{}: {}", kind.name(), kind.real().name());
+        let only = args.only.as_deref().unwrap_or_default();
+        let mut tests = cargo();
+        tests.args(["test", "--quiet", "--package", "wharf-registry", "--test", "stores", "--"]);
+        process::show(tests.arg(format!("{suite}{only}")).env(name, value), LIMIT)?;
+    }
+    Ok(())
+}
