@@ -54,9 +54,6 @@ fn check_key(
 ) -> Result<(), ConfigError> {
     match key.support {
         Support::Read => return check_shape(&entry.node, path, &key.shape, warnings),
-        Support::RefusedEvenIfEmpty(why) => {
-            return Err(ConfigError::new(entry.place.clone(), path, why));
-        }
         _ if entry.node.is_unset() => {}
         Support::Refused(why) => return Err(ConfigError::new(entry.place.clone(), path, why)),
         Support::Ignored(why) => {

@@ -1,7 +1,7 @@
 //! The whole file.
 
 use crate::{
-    ConfigError, Http, Log, Storage, Validation, Warning, check, environment,
+    Auth, ConfigError, Http, Log, Storage, Validation, Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -15,6 +15,8 @@ pub struct Configuration {
     pub log: Log,
     /// Where content is kept, and what may be done to it.
     pub storage: Storage,
+    /// Who may do what; `None` for everybody everything.
+    pub auth: Option<Auth>,
     /// `catalog.maxentries`: the most repositories in one page of the catalog.
     pub catalog_max_entries: u32,
     /// `tags.maxtags`: the most tags in one page, `None` for the registry's own choice.
@@ -59,13 +61,14 @@ impl Configuration {
     /// The sections in which another configuration says something else.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         // Every field is named, so that a new one is not forgotten here.
-        let Self { log, storage, catalog_max_entries, tags_max, http, validation } = self;
+        let Self { log, storage, catalog_max_entries, tags_max, http, auth, validation } = self;
         let sections = [
             ("log", *log != other.log),
             ("storage", *storage != other.storage),
             ("catalog", *catalog_max_entries != other.catalog_max_entries),
             ("tags", *tags_max != other.tags_max),
             ("http", *http != other.http),
+            ("auth", *auth != other.auth),
             ("validation", *validation != other.validation),
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
@@ -86,6 +89,7 @@ impl Configuration {
         Ok(Self {
             log: Log::read(&root, warnings)?,
             storage: Storage::read(&root, warnings)?,
+            auth: Auth::read(&root)?,
             catalog_max_entries: u32::try_from(max_entries).unwrap_or(u32::MAX),
             tags_max: root.section("tags")?.value("maxtags")?.filter(|max| *max > 0),
             http: Http::read(&root.section("http")?)?,

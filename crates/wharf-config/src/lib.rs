@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
 mod check;
 mod configuration;
 mod duration;
@@ -17,6 +18,7 @@ mod tree;
 mod validation;
 mod yaml;
 
+pub use auth::{Auth, Controller, Realm, TokenAuth};
 pub use configuration::{Configuration, Loaded};
 pub use duration::parse as parse_duration;
 pub use error::{ConfigError, Place, Warning};

@@ -46,8 +46,6 @@ pub enum Support {
     /// It has no effect, which the operator could not want: an error that says this, if the key is
     /// set to anything.
     Refused(&'static str),
-    /// The same, for a key that says enough by being there.
-    RefusedEvenIfEmpty(&'static str),
 }
 
 /// The keys of the whole file.
@@ -109,13 +107,28 @@ const STORAGE: &[Key] = &[
     ),
 ];
 
-const NO_AUTH: &str = "access control is not supported yet";
-
 const AUTH: &[Key] = &[
     free("none").ignored("there is no access control to configure"),
-    free("silly").refused_even_if_empty(NO_AUTH),
-    free("htpasswd").refused_even_if_empty(NO_AUTH),
-    free("token").refused_even_if_empty(NO_AUTH),
+    section("silly", &[value("realm"), value("service")]),
+    section("htpasswd", &[value("realm"), value("path")]),
+    section(
+        "token",
+        &[
+            value("realm"),
+            value("issuer"),
+            value("service"),
+            value("rootcertbundle"),
+            value("jwks"),
+            value("jwksurl"),
+            value("jwksrefresh"),
+            key("jwkscas", Shape::List(&Shape::Value)),
+            value("autoredirect"),
+            value("autoredirectpath"),
+            key("signingalgorithms", Shape::List(&Shape::Value)),
+        ],
+    ),
+    value("rules"),
+    value("deniedstatus"),
 ];
 
 const NO_MIDDLEWARE: &str = "middleware is not supported yet";
@@ -259,11 +272,6 @@ impl Key {
 
     pub(crate) const fn refused(mut self, why: &'static str) -> Self {
         self.support = Support::Refused(why);
-        self
-    }
-
-    const fn refused_even_if_empty(mut self, why: &'static str) -> Self {
-        self.support = Support::RefusedEvenIfEmpty(why);
         self
     }
 }

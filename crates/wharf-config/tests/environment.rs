@@ -137,11 +137,11 @@ fn errors_name_the_variable() {
     for (name, value, expected) in [
         ("REGISTRY_HTTP_ADDR", "x", "REGISTRY_HTTP_ADDR: http.addr: expected an address"),
         ("REGISTRY_HTTP_ADDR", "{", "REGISTRY_HTTP_ADDR: invalid YAML"),
-        ("REGISTRY_AUTH", "htpasswd", "REGISTRY_AUTH: auth.htpasswd: access control is not"),
+        ("REGISTRY_AUTH", "htpasswd", "REGISTRY_AUTH: auth.htpasswd: path is missing"),
         (
             "REGISTRY_AUTH_HTPASSWD_REALM",
             "x",
-            "REGISTRY_AUTH_HTPASSWD_REALM: auth.htpasswd: access",
+            "REGISTRY_AUTH_HTPASSWD_REALM: auth.htpasswd: path is",
         ),
         ("REGISTRY_STORAGE_S3_BUCKET", "b", "REGISTRY_STORAGE_S3_BUCKET: storage: several storage"),
         ("REGISTRY_STORAGE_INMEMORY", "", "REGISTRY_STORAGE_INMEMORY: storage: several storage"),

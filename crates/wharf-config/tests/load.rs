@@ -153,8 +153,9 @@ validation:
             "c.yml:52: health: ignored: health checks are not supported yet",
         ]
     );
-    let Configuration { log, storage, catalog_max_entries, tags_max, http, validation } =
+    let Configuration { log, storage, auth, catalog_max_entries, tags_max, http, validation } =
         loaded.configuration;
+    assert_eq!(auth, None);
 
     assert_eq!(log.level, Level::Debug);
     assert_eq!(log.formatter, Formatter::Json);
@@ -349,14 +350,6 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "http: {tls: {certificate: /c, key: /k, letsencrypt: {cachefile: /l}}}",
             "c.yml:3: http.tls.letsencrypt: certificates from Let's Encrypt are not supported yet",
         ),
-        (
-            "auth: {htpasswd: {path: /x}}",
-            "c.yml:3: auth.htpasswd: access control is not supported yet",
-        ),
-        ("auth:\n  token:", "c.yml:4: auth.token: access control is not supported yet"),
-        ("auth: silly", "c.yml:3: auth.silly: access control is not supported yet"),
-        ("auth: htpaswd", "c.yml:3: auth.htpaswd: unknown key, did you mean auth.htpasswd?"),
-        ("auth: {none: {}, htpasswd: {}}", "c.yml:3: auth.htpasswd: access control"),
         (
             "proxy: {remoteurl: https://registry-1.docker.io}",
             "c.yml:3: proxy: a pull-through cache is not supported yet",

@@ -30,7 +30,13 @@ fn every_key_of_the_schema_is_read() {
             true => "http: {tls: {certificate: /c, key: /k, clientcas: /a}}",
             false => "",
         };
-        let base = format!("version: 0.1\nstorage: {{{driver}: {{{needs}}}}}\n{tls}\n");
+        let auth = match path.split('.').nth(1).filter(|_| path.starts_with("auth.")) {
+            Some("silly") => "auth: {silly: {realm: r, service: s}}",
+            Some("token") => "auth: {token: {realm: 'http://a', issuer: i, service: s, jwks: /j}}",
+            Some(_) => "auth: {htpasswd: {path: /h}}",
+            None => "",
+        };
+        let base = format!("version: 0.1\nstorage: {{{driver}: {{{needs}}}}}\n{tls}\n{auth}\n");
         let variable = format!("REGISTRY_{}", path.replace('.', "_").to_uppercase());
         let result = Configuration::load(&base, "c.yml", [(variable, WRONG.to_owned())]);
         let error = result.map(|_| ()).expect_err(&path);

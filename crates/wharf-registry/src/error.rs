@@ -43,6 +43,14 @@ pub enum Error {
     /// The certificate or anything else of `http.tls` cannot be used.
     #[error("http.tls: {0}")]
     Tls(#[from] wharf_tls::Error),
+    /// A file of `auth` cannot be used.
+    #[error("{section}: {problem}")]
+    Auth {
+        /// Which section of the configuration names it.
+        section: &'static str,
+        /// What is wrong, with its place.
+        problem: String,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

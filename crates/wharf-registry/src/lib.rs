@@ -9,6 +9,7 @@ mod server;
 mod store;
 
 pub use wharf_api as api;
+pub use wharf_auth as auth;
 pub use wharf_cache as cache;
 pub use wharf_config as config;
 pub use wharf_content as content;

@@ -3,6 +3,7 @@
 //! Each file names the keys it reads; a test holds them against the schema, so that no key is read by
 //! nobody.
 
+pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod driver;
 pub(crate) mod http;
@@ -18,6 +19,7 @@ pub use driver::open as open_driver;
 pub fn keys() -> impl Iterator<Item = &'static str> {
     [
         &["version"],
+        auth::KEYS,
         cache::KEYS,
         driver::KEYS,
         http::KEYS,

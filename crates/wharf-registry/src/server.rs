@@ -141,6 +141,7 @@ impl ServerBuilder<'_> {
         let http = &configuration.http;
         let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
         let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
+        let authorize = mapping::auth::authorize(configuration.auth.as_ref())?;
         // An address that is taken is found out before the store is touched.
         let listener = match self.listener {
             Some(listener) => listener,
@@ -167,7 +168,7 @@ impl ServerBuilder<'_> {
         let upload_key = upload_key(configuration, &*driver).await?;
         let mut options = mapping::http::options(configuration, upload_key);
         options.read_only = read_only.clone();
-        let app = Arc::new(App::new(namespace, options));
+        let app = Arc::new(App::guarded(namespace, options, authorize));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {
             control: Control::new(

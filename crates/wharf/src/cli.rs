@@ -40,9 +40,41 @@ pub(crate) enum Command {
         config: Option<PathBuf>,
     },
     GarbageCollect(garbage::Args),
+    /// Look at who may do what
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Print the version
     Version,
 }
+
+/// What can be asked about who may do what.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Say whether a user may do something, and which line of the rules decides
+    ///
+    /// Exits with 0 if the user may, and with 1 if not.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// The name of the user, or the subject of a token; - for an anonymous caller
+        user: String,
+        /// The repository; any for the action list
+        repository: String,
+        /// pull, push, delete or list
+        action: String,
+        /// The configuration that names the rules, found as `serve` finds it
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// The rules themselves, instead of those of a configuration
+        #[arg(long, conflicts_with = "config")]
+        rules: Option<PathBuf>,
+    },
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  wharf auth explain alice team/app push --config /etc/distribution/config.yml
+  wharf auth explain - library/alpine pull --rules rules
+                                             may anybody pull it?";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@
 //! docker/distribution says. Logs go to stderr, one line for each request to stdout.
 
 mod activation;
+mod auth;
 mod cli;
 mod files;
 mod garbage;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::GarbageCollect(args) => garbage::collect(&args),
         Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Auth(command) => auth::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Version => version().map(|()| ExitCode::SUCCESS),
     };
     match result {

@@ -5,7 +5,7 @@ use std::{error::Error, path::Path, time::Duration};
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{activation, files, lines::Lines, load, log, reload::Reload, signals};
+use crate::{activation, auth, files, lines::Lines, load, log, reload::Reload, signals};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -61,7 +61,8 @@ fn start_line(place: &str, configuration: &Configuration, source: &str) -> Strin
         (false, false) => "deletes off",
     };
     let how = if configuration.http.tls.is_some() { " over TLS" } else { "" };
-    format!("listening on {place}{how}, serving {store}, {changes}, no access control ({source})")
+    let access = auth::summary(configuration);
+    format!("listening on {place}{how}, serving {store}, {changes}, {access} ({source})")
 }
 
 #[cfg(test)]

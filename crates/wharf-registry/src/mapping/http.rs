@@ -26,7 +26,7 @@ pub(crate) const KEYS: &[&str] = &[
 /// The options of a surface that signs the state of uploads with this key.
 pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Options {
     // Every field is named, so that a new one is not forgotten here.
-    let Configuration { log, storage, catalog_max_entries, tags_max, http, validation: _ } =
+    let Configuration { log, storage, auth: _, catalog_max_entries, tags_max, http, validation: _ } =
         configuration;
     let Http {
         address: _,

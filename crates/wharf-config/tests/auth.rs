@@ -1,0 +1,137 @@
+//! `auth`: who may do what.
+
+use std::{path::PathBuf, time::Duration};
+
+use wharf_config::{Auth, ConfigError, Configuration, Controller, Loaded, Realm, TokenAuth};
+
+fn load(auth: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let variables = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let text = format!("version: 0.1\nstorage: inmemory\n{auth}\n");
+    Configuration::load(&text, "c.yml", variables)
+}
+
+#[track_caller]
+fn auth(text: &str) -> Option<Auth> {
+    let loaded = load(text, &[]).expect("it is valid");
+    assert_eq!(loaded.warnings, []);
+    loaded.configuration.auth
+}
+
+fn open(controller: Controller) -> Option<Auth> {
+    Some(Auth { controller, rules: None, forbids: true })
+}
+
+#[test]
+fn the_sections_of_the_original_are_read() {
+    for nothing in ["", "auth:", "auth: none", "auth: {none: }"] {
+        assert_eq!(auth(nothing), None, "{nothing}");
+    }
+    assert_eq!(
+        auth("auth: {silly: {realm: silly-realm, service: silly-service}}"),
+        open(Controller::Silly { realm: "silly-realm".into(), service: "silly-service".into() })
+    );
+    let path: PathBuf = "/etc/htpasswd".into();
+    assert_eq!(
+        auth("auth:\n  htpasswd:\n    realm: basic-realm\n    path: /etc/htpasswd"),
+        open(Controller::Htpasswd { realm: "basic-realm".into(), path: path.clone() })
+    );
+    let token = "auth:
+  token:
+    autoredirect: false
+    realm: https://auth.example.com/token
+    service: registry.example.com
+    issuer: auth.example.com
+    rootcertbundle: /etc/bundle.pem
+    jwks: /etc/jwks.json
+    signingalgorithms: [EdDSA, HS256]";
+    let expected = TokenAuth {
+        realm: Realm::Url("https://auth.example.com/token".into()),
+        issuer: "auth.example.com".into(),
+        service: "registry.example.com".into(),
+        root_cert_bundle: Some("/etc/bundle.pem".into()),
+        jwks: Some("/etc/jwks.json".into()),
+        jwks_url: None,
+        jwks_refresh: Duration::from_secs(3600),
+        jwks_cas: Vec::new(),
+        signing_algorithms: vec!["EdDSA".into(), "HS256".into()],
+    };
+    assert_eq!(auth(token), open(Controller::Token(Box::new(expected.clone()))));
+    let redirect = token.replace("autoredirect: false", "autoredirect: true");
+    let here = TokenAuth { realm: Realm::Here("/auth/token".into()), ..expected.clone() };
+    assert_eq!(auth(&redirect), open(Controller::Token(Box::new(here))));
+    let elsewhere = redirect.replace("    issuer", "    autoredirectpath: /t\n    issuer");
+    let here = TokenAuth { realm: Realm::Here("/t".into()), ..expected };
+    assert_eq!(auth(&elsewhere), open(Controller::Token(Box::new(here))));
+}
+
+#[test]
+fn our_own_keys_are_read() {
+    let text = "auth: {htpasswd: {path: /h}, rules: /r, deniedstatus: 401}";
+    let controller = Controller::Htpasswd { realm: "Registry".into(), path: "/h".into() };
+    assert_eq!(auth(text), Some(Auth { controller, rules: Some("/r".into()), forbids: false }));
+    let text = "auth: {token: {realm: 'http://a', issuer: i, service: s, jwksurl: 'https://a/keys', \
+                jwksrefresh: 10m, jwkscas: /ca.pem}}";
+    let Some(Auth { controller: Controller::Token(token), .. }) = auth(text) else { panic!() };
+    assert_eq!(token.jwks_url.as_deref(), Some("https://a/keys"));
+    assert_eq!(token.jwks_refresh, Duration::from_secs(600));
+    assert_eq!(token.jwks_cas, [PathBuf::from("/ca.pem")]);
+}
+
+#[test]
+fn variables_set_it_as_in_the_original() {
+    let variables = [
+        ("REGISTRY_AUTH", "htpasswd"),
+        ("REGISTRY_AUTH_HTPASSWD_REALM", "Registry Realm"),
+        ("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
+    ];
+    let loaded = load("", &variables).expect("it is valid");
+    let controller =
+        Controller::Htpasswd { realm: "Registry Realm".into(), path: "/auth/htpasswd".into() };
+    assert_eq!(loaded.configuration.auth, open(controller));
+}
+
+#[test]
+fn what_cannot_be_is_an_error_with_its_place() {
+    for (text, expected) in [
+        ("auth: htpaswd", "c.yml:3: auth.htpaswd: unknown key, did you mean auth.htpasswd?"),
+        ("auth: htpasswd", "c.yml:3: auth.htpasswd: path is missing"),
+        ("auth: {htpasswd: {path: ''}}", "c.yml:3: auth.htpasswd: path is missing"),
+        ("auth: silly", "c.yml:3: auth.silly: realm is missing"),
+        ("auth:\n  token:", "c.yml:4: auth.token: realm is missing"),
+        ("auth: {token: {realm: x}}", "c.yml:3: auth.token.realm: expected a URL such as"),
+        ("auth: {token: {realm: 'http://a'}}", "c.yml:3: auth.token: issuer is missing"),
+        (
+            "auth: {token: {realm: 'http://a', issuer: b}}",
+            "c.yml:3: auth.token: service is missing",
+        ),
+        (
+            "auth: {token: {realm: 'http://a', issuer: b, service: c}}",
+            "c.yml:3: auth.token: no key to check tokens with: rootcertbundle, jwks or jwksurl",
+        ),
+        (
+            "auth: {token: {realm: 'http://a', issuer: b, service: c, jwks: /j, \
+             signingalgorithms: [none]}}",
+            "c.yml:3: auth.token.signingalgorithms.0: expected EdDSA, or RS, PS, ES or HS",
+        ),
+        (
+            "auth: {token: {autoredirect: true, autoredirectpath: x}}",
+            "c.yml:3: auth.token.autoredirectpath: expected a path such as /auth/token",
+        ),
+        (
+            "auth: {silly: {realm: a, service: b}, htpasswd: {path: /x}}",
+            "c.yml:3: auth: several access controllers: silly, htpasswd",
+        ),
+        ("auth: {none: {}, htpasswd: {path: /x}}", "c.yml:3: auth: several access controllers"),
+        (
+            "auth: {rules: /r}",
+            "c.yml:3: auth.rules: has no effect without htpasswd, token or silly",
+        ),
+        (
+            "auth: {htpasswd: {path: /x}, deniedstatus: 404}",
+            "c.yml:3: auth.deniedstatus: expected 403, or 401 as by docker/distribution",
+        ),
+    ] {
+        let error = load(text, &[]).expect_err(text).to_string();
+        assert!(error.starts_with(expected), "{text}: {error}");
+    }
+}

@@ -1,0 +1,144 @@
+//! `auth` → who is asked before anything is served.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{Request, StatusCode, Uri};
+use wharf_auth::{
+    AllowAll, Authorize, Challenge, Gate, Htpasswd, Limits, Policy, Silly,
+    token::{self, Algorithm, KeySource, Token},
+};
+use wharf_config::{Auth, Controller, Realm, TokenAuth};
+use wharf_outbound::{Client, Reach};
+
+use crate::Error;
+
+pub(crate) const KEYS: &[&str] = &[
+    "auth.silly.realm",
+    "auth.silly.service",
+    "auth.htpasswd.realm",
+    "auth.htpasswd.path",
+    "auth.token.realm",
+    "auth.token.issuer",
+    "auth.token.service",
+    "auth.token.rootcertbundle",
+    "auth.token.jwks",
+    "auth.token.jwksurl",
+    "auth.token.jwksrefresh",
+    "auth.token.jwkscas",
+    "auth.token.autoredirect",
+    "auth.token.autoredirectpath",
+    "auth.token.signingalgorithms",
+    "auth.rules",
+    "auth.deniedstatus",
+];
+
+/// A JWK set at a URL.
+struct Published {
+    client: Client,
+    url: Uri,
+}
+
+/// Whoever is configured to be asked. Files that cannot be used are an error that names them.
+pub(crate) fn authorize(auth: Option<&Auth>) -> Result<Arc<dyn Authorize>, Error> {
+    let Some(Auth { controller, rules, forbids }) = auth else { return Ok(Arc::new(AllowAll)) };
+    let policy = match rules {
+        Some(path) => Policy::rules(path).map_err(|problem| failure("auth.rules", problem))?,
+        None => Policy::Open(section(controller)),
+    };
+    let gate = Gate::new(challenge(controller), policy).forbids(*forbids);
+    Ok(Arc::new(match controller {
+        Controller::Silly { .. } => gate.with(Arc::new(Silly)),
+        Controller::Htpasswd { path, .. } => {
+            let users = Htpasswd::open(path, Limits::default());
+            gate.with(Arc::new(users.map_err(|error| failure("auth.htpasswd", error))?))
+        }
+        Controller::Token(token) => {
+            let tokens = Token::open(options(token)?);
+            gate.with(Arc::new(tokens.map_err(|error| failure("auth.token", error))?))
+        }
+    }))
+}
+
+fn failure(section: &'static str, problem: impl ToString) -> Error {
+    Error::Auth { section, problem: problem.to_string() }
+}
+
+fn section(controller: &Controller) -> &'static str {
+    match controller {
+        Controller::Silly { .. } => "auth.silly",
+        Controller::Htpasswd { .. } => "auth.htpasswd",
+        Controller::Token(_) => "auth.token",
+    }
+}
+
+fn challenge(controller: &Controller) -> Challenge {
+    match controller {
+        Controller::Silly { realm, service } => Challenge::bearer(realm, service),
+        Controller::Htpasswd { realm, .. } => Challenge::basic(realm),
+        Controller::Token(token) => match &token.realm {
+            Realm::Url(url) => Challenge::bearer(url, &token.service),
+            Realm::Here(path) => Challenge::bearer_here(path, &token.service),
+        },
+    }
+}
+
+fn options(token: &TokenAuth) -> Result<token::Options, Error> {
+    // Every field is named, so that a new one is not forgotten here.
+    let TokenAuth {
+        realm: _,
+        issuer,
+        service,
+        root_cert_bundle,
+        jwks,
+        jwks_url,
+        jwks_refresh,
+        jwks_cas,
+        signing_algorithms,
+    } = token;
+    let key_source = match jwks_url {
+        Some(url) => Some(Arc::new(Published::new(url, jwks_cas)?) as Arc<dyn KeySource>),
+        None => None,
+    };
+    let mut options = token::Options {
+        certificates: root_cert_bundle.clone(),
+        key_file: jwks.clone(),
+        key_source,
+        refresh: *jwks_refresh,
+        ..token::Options::new(issuer, service)
+    };
+    if !signing_algorithms.is_empty() {
+        let named = signing_algorithms.iter().filter_map(|name| Algorithm::parse(name));
+        options.algorithms = named.collect();
+    }
+    Ok(options)
+}
+
+// === impl Published ===
+
+impl Published {
+    /// The operator has named the server, so that it may be anywhere; where it redirects to may not.
+    fn new(url: &str, authorities: &[std::path::PathBuf]) -> Result<Self, Error> {
+        let wrong = |problem: String| failure("auth.token.jwksurl", problem);
+        let url: Uri = url.parse().map_err(|error| wrong(format!("{url}: {error}")))?;
+        let client = Client::new(wharf_outbound::Options {
+            reach: Reach::public().and_server(&url),
+            authorities: authorities.to_vec(),
+            ..wharf_outbound::Options::default()
+        });
+        Ok(Self { client: client.map_err(|error| wrong(error.to_string()))?, url })
+    }
+}
+
+#[async_trait]
+impl KeySource for Published {
+    async fn fetch(&self) -> Result<Vec<u8>, String> {
+        let request = Request::get(&self.url).header("accept", "application/json");
+        let request = request.body(Default::default()).map_err(|error| error.to_string())?;
+        let answer = self.client.send(request).await.map_err(|error| error.to_string())?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body().to_vec()),
+            status => Err(format!("{} answers {status}", self.url.host().unwrap_or_default())),
+        }
+    }
+}

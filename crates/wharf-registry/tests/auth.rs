@@ -1,0 +1,181 @@
+//! Access control from a configuration, over a real socket.
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
+use wharf_registry::{Server, auth::token::Signer, config::Configuration};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The hash of `secret`, at the least cost.
+const SECRET: &str = "$2y$04$0123456789abcdefghijkug0jfygDNbCc4YKM81lye0HjT.L3552O";
+
+/// A registry that runs until it is stopped.
+struct Registry {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<std::io::Result<()>>,
+}
+
+async fn bind(auth: &str) -> Result<Server, String> {
+    let http = "http: {addr: '127.0.0.1:0'}";
+    let text = format!(
+        "version: 0.1\nstorage: {{inmemory: , delete: {{enabled: true}}}}\n{http}\n{auth}\n"
+    );
+    let loaded = Configuration::load(&text, "c.yml", []).map_err(|error| error.to_string())?;
+    Server::bind(&loaded.configuration).await.map_err(|error| error.to_string())
+}
+
+async fn start(auth: &str) -> Registry {
+    let server = bind(auth).await.expect("bound");
+    let address = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    Registry { address, stop, running }
+}
+
+impl Registry {
+    /// The answer to a request with these credentials.
+    async fn ask(&self, request: &str, authorization: &str) -> String {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            let authorization = match authorization {
+                "" => String::new(),
+                value => format!("authorization: {value}\r\n"),
+            };
+            let head = format!(
+                "{request} HTTP/1.1\r\nhost: registry.example:5000\r\nconnection: close\r\n\
+                 content-length: 0\r\n{authorization}\r\n"
+            );
+            stream.write_all(head.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            std::io::Result::Ok(answer)
+        };
+        timeout(PATIENCE, exchange).await.expect("in time").expect("an answer")
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).expect("it runs");
+        timeout(PATIENCE, self.running).await.expect("in time").expect("no panic").expect("fine");
+    }
+}
+
+#[track_caller]
+fn check(answer: &str, status: u16, contains: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains(contains), "{answer}");
+}
+
+fn write(folder: &Path, name: &str, content: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, content).expect("written");
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn users_of_a_file_are_let_in_and_rules_say_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = write(folder.path(), "htpasswd", &format!("alice:{SECRET}\nbob:{SECRET}\n"));
+    let rules = write(
+        folder.path(),
+        "rules",
+        "allow anyone to pull in public\nallow alice to pull, push in public\n",
+    );
+    let open = start(&format!("auth: {{htpasswd: {{realm: R, path: '{users}'}}}}")).await;
+    check(&open.ask("GET /v2/", "").await, 401, "www-authenticate: Basic realm=\"R\"\r\n");
+    // alice:secret, bob:secret, alice:wrong
+    let (alice, bob) = ("Basic YWxpY2U6c2VjcmV0", "Basic Ym9iOnNlY3JldA==");
+    check(&open.ask("GET /v2/", alice).await, 200, "");
+    check(&open.ask("GET /v2/", "Basic YWxpY2U6d3Jvbmc=").await, 401, "UNAUTHORIZED");
+    check(&open.ask("POST /v2/any/blobs/uploads/", bob).await, 202, "");
+    check(&open.ask("POST /v2/any/blobs/uploads/", "").await, 401, "UNAUTHORIZED");
+    open.stop().await;
+
+    let ruled = format!("auth: {{htpasswd: {{path: '{users}'}}, rules: '{rules}'}}");
+    let ruled = start(&ruled).await;
+    check(&ruled.ask("GET /v2/public/tags/list", "").await, 404, "NAME_UNKNOWN");
+    check(&ruled.ask("POST /v2/public/blobs/uploads/", "").await, 401, "UNAUTHORIZED");
+    check(&ruled.ask("POST /v2/public/blobs/uploads/", bob).await, 403, "DENIED");
+    check(&ruled.ask("POST /v2/public/blobs/uploads/", alice).await, 202, "");
+    check(&ruled.ask("GET /v2/_catalog", alice).await, 403, "DENIED");
+    ruled.stop().await;
+}
+
+/// Publishes a JWK set, and nothing else.
+async fn publish(keys: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await;
+            let length = keys.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{keys}"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn tokens_are_checked_with_keys_that_are_published() {
+    let signer = Signer::new(&Signer::generate().expect("a key")).expect("a key");
+    let published = publish(format!("{{\"keys\": [{}]}}", signer.jwk())).await;
+    let registry = start(&format!(
+        "auth: {{token: {{autoredirect: true, issuer: i, service: s, jwksurl: 'http://{published}/keys'}}}}"
+    ))
+    .await;
+    let challenge = registry.ask("GET /v2/a/b/tags/list", "").await;
+    check(
+        &challenge,
+        401,
+        "www-authenticate: Bearer realm=\"http://registry.example:5000/auth/token\",service=\"s\",\
+         scope=\"repository:a/b:pull\"\r\n",
+    );
+    let token = |actions: &str| {
+        let claims = format!(
+            r#"{{"iss": "i", "aud": "s", "sub": "alice", "exp": 32503680000, "access":
+                [{{"type": "repository", "name": "a/b", "actions": {actions}}}]}}"#
+        );
+        let claims = claims.parse().expect("JSON");
+        format!("Bearer {}", signer.sign(&claims).expect("signed"))
+    };
+    check(&registry.ask("GET /v2/a/b/tags/list", &token(r#"["pull"]"#)).await, 404, "NAME_UNKNOWN");
+    let push = registry.ask("POST /v2/a/b/blobs/uploads/", &token(r#"["pull"]"#)).await;
+    check(&push, 401, "scope=\"repository:a/b:pull,push\",error=\"insufficient_scope\"");
+    check(&registry.ask("POST /v2/a/b/blobs/uploads/", &token(r#"["*"]"#)).await, 202, "");
+    check(&registry.ask("GET /v2/", "Bearer x").await, 401, "error=\"invalid_token\"");
+    registry.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_one_sentence_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing").display().to_string();
+    let broken = write(folder.path(), "broken", "nonsense");
+    let users = write(folder.path(), "htpasswd", "");
+    let token = |keys: &str| {
+        format!("auth: {{token: {{realm: 'http://a', issuer: i, service: s, {keys}}}}}")
+    };
+    for (auth, expected) in [
+        (format!("auth: {{htpasswd: {{path: '{missing}'}}}}"), "missing does not exist: make it"),
+        (format!("auth: {{htpasswd: {{path: '{broken}'}}}}"), "broken:1: expected USER:HASH"),
+        (format!("auth: {{htpasswd: {{path: '{users}'}}, rules: '{broken}'}}"), "auth.rules: "),
+        (token(&format!("rootcertbundle: '{broken}'")), "broken: there is no certificate in it"),
+        (token(&format!("jwks: '{broken}'")), "broken: it is no JWK set"),
+        (token(&format!("jwks: '{missing}'")), "auth.token: cannot read "),
+        (token("jwksurl: 'http://['"), "auth.token.jwksurl: http://[: "),
+    ] {
+        let error = bind(&auth).await.err().expect("an error");
+        assert!(error.contains(expected) && error.starts_with("auth."), "{auth}: {error}");
+    }
+}
