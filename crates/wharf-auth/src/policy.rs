@@ -69,9 +69,10 @@ impl RuleFile {
             return Decision::denied(rule);
         }
         match identity.and_then(|identity| identity.scope.as_ref()) {
-            Some(scope) if !scope.contains(access) && !rules.decide(None, access).0 => {
-                Decision::out_of_scope()
-            }
+            Some(scope) if !scope.contains(access) => match rules.decide(None, access) {
+                (true, rule) => Decision::allowed(rule),
+                (false, _) => Decision::out_of_scope(),
+            },
             _ => Decision::allowed(rule),
         }
     }

@@ -9,8 +9,8 @@ pub enum Rule {
     Section(&'static str),
     /// A line of a rule file.
     Line(Arc<str>, u32),
-    /// The lines of a rule file that count, of which this is the first, and none of which allows it.
-    NoneOf(Arc<str>, u32),
+    /// A rule file, of which no line is about it: what is not allowed is denied.
+    NoLine(Arc<str>),
     /// What a token grants.
     Token,
     /// Nothing that was said: what is not allowed is denied.
@@ -24,11 +24,9 @@ impl fmt::Display for Rule {
         match self {
             Self::Section(name) => f.write_str(name),
             Self::Line(file, line) => write!(f, "{file}:{line}"),
-            Self::NoneOf(file, line) => {
-                write!(f, "{file}:{line} is the first of its lines, none of which allows it")
-            }
+            Self::NoLine(file) => write!(f, "no line of {file} allows it"),
             Self::Token => f.write_str("the access in the token"),
-            Self::Default => f.write_str("no rule says anything about it"),
+            Self::Default => f.write_str("no rule, which denies"),
         }
     }
 }

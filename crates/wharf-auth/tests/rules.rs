@@ -84,7 +84,8 @@ async fn anybody_pulls_and_who_is_known_pushes() {
     check("", "GET /v2/public/a/tags/list", 200, "rules:1").await;
     check("carol", "GET /v2/public/a/tags/list", 200, "rules:1").await;
     check("", "PUT /v2/public/a/manifests/v1", 401, "").await;
-    check("carol", "PUT /v2/public/a/manifests/v1", 403, "").await;
+    check("bob", "PUT /v2/public/a/manifests/v1", 403, "").await;
+    check("carol", "PUT /v2/public/a/manifests/v1", 200, "rules:3").await;
     check("alice", "PUT /v2/public/a/manifests/v1", 200, "rules:2").await;
     check("", "GET /v2/other/tags/list", 401, "").await;
     check("carol", "PUT /v2/other/manifests/v1", 200, "rules:3").await;

@@ -6,7 +6,6 @@ mod pattern;
 use std::{cmp::Reverse, fmt, path::Path, sync::Arc};
 
 use wharf_api::Action;
-use wharf_reference::RepositoryName;
 
 use crate::{Access, Rule};
 use parse::{Names, Statement};
@@ -26,12 +25,12 @@ use pattern::Pattern;
 /// ")?;
 /// let library = Access::pull(RepositoryName::parse("library/alpine")?);
 /// assert!(rules.explain(None, &library).allowed);
-/// let other = Access::pull(RepositoryName::parse("other")?);
 /// assert_eq!(
-///     rules.explain(None, &other).to_string(),
-///     "an anonymous caller may not pull from other: the pattern ** counts, and rules:4 is the \
-///      first of its lines, none of which allows it",
+///     rules.explain(Some("alice"), &library).to_string(),
+///     "alice may pull from library/alpine: rules:3 allows it, for library/**",
 /// );
+/// let other = Access::pull(RepositoryName::parse("other")?);
+/// assert!(!rules.explain(None, &other).allowed);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -119,46 +118,52 @@ impl Rules {
 
     /// Whether somebody of this name, `None` for an anonymous caller, may do this; and why.
     pub fn explain(&self, name: Option<&str>, access: &Access) -> Explanation {
-        let pattern = self.section(access).map(|section| section.pattern.to_string());
-        let (allowed, rule) = self.decide(name, access);
+        let (line, pattern) = self.find(name, access);
+        let allowed = line.is_some_and(|line| line.allows);
+        let pattern = pattern.map(ToString::to_string);
         let who = name.map(str::to_owned);
-        Explanation { allowed, rule, who, access: access.clone(), pattern }
+        Explanation { allowed, rule: self.rule(line), who, access: access.clone(), pattern }
     }
 
-    /// Of the patterns that match, the longest counts alone. Of its lines, one that denies counts
-    /// before one that allows.
     pub(crate) fn decide(&self, name: Option<&str>, access: &Access) -> (bool, Rule) {
-        let (lines, action) = match access {
-            Access::Catalog => (&self.catalog[..], None),
-            Access::Repository(_, action) => {
-                let section = self.section(access);
-                (section.map_or(&[][..], |section| &section.lines), Some(*action))
-            }
-        };
-        let fits = |line: &&Line| {
-            action.is_none_or(|action| line.actions.contains(&action)) && line.names.contain(name)
-        };
-        let denies = lines.iter().filter(|line| !line.allows).find(fits);
-        let decides = denies.or_else(|| lines.iter().filter(|line| line.allows).find(fits));
-        let at = |line: &Line| (Arc::clone(&self.file), line.number);
-        match (decides.map(|line| (line.allows, at(line))), lines.first().map(at)) {
-            (Some((allows, (file, line))), _) => (allows, Rule::Line(file, line)),
-            (None, Some((file, line))) => (false, Rule::NoneOf(file, line)),
-            (None, None) => (false, Rule::Default),
+        let (line, _) = self.find(name, access);
+        (line.is_some_and(|line| line.allows), self.rule(line))
+    }
+
+    fn rule(&self, line: Option<&Line>) -> Rule {
+        let file = Arc::clone(&self.file);
+        match line {
+            Some(line) => Rule::Line(file, line.number),
+            None => Rule::NoLine(file),
         }
     }
 
-    fn section(&self, access: &Access) -> Option<&Section> {
-        let name = repository(access)?;
-        self.sections.iter().find(|section| section.pattern.matches(name.as_str()))
+    /// The line that decides: of those about this caller and this action the one with the longest
+    /// pattern; of several with that, the one that says most closely who is meant; of several, one
+    /// that denies.
+    fn find(&self, name: Option<&str>, access: &Access) -> (Option<&Line>, Option<&Pattern>) {
+        let Access::Repository(repository, action) = access else {
+            return (closest(&self.catalog, name, |_| true), None);
+        };
+        let matching = |section: &&Section| section.pattern.matches(repository.as_str());
+        let found = self.sections.iter().filter(matching).find_map(|section| {
+            let line = closest(&section.lines, name, |line| line.actions.contains(action))?;
+            Some((line, &section.pattern))
+        });
+        found.unzip()
     }
 }
 
-fn repository(access: &Access) -> Option<&RepositoryName> {
-    match access {
-        Access::Catalog => None,
-        Access::Repository(name, _) => Some(name),
-    }
+fn closest<'a>(
+    lines: &'a [Line],
+    name: Option<&str>,
+    fits: impl Fn(&Line) -> bool,
+) -> Option<&'a Line> {
+    let fitting = lines.iter().filter(|line| fits(line));
+    let about = fitting.filter_map(|line| Some((line.names.closeness(name)?, line)));
+    about
+        .max_by_key(|(closeness, line)| (*closeness, !line.allows, Reverse(line.number)))
+        .map(|(_, line)| line)
 }
 
 // === impl Explanation ===
@@ -174,13 +179,13 @@ impl fmt::Display for Explanation {
             Access::Repository(_, Action::Push) => write!(f, "{who} {may} push to {name}: ")?,
             Access::Repository(_, Action::Delete) => write!(f, "{who} {may} delete in {name}: ")?,
         }
-        if let Some(pattern) = &self.pattern {
-            write!(f, "the pattern {pattern} counts, and ")?;
-        }
-        match &self.rule {
-            Rule::Line(..) if self.allowed => write!(f, "{} allows it", self.rule),
-            Rule::Line(..) => write!(f, "{} denies it", self.rule),
-            rule => write!(f, "{rule}"),
+        match (&self.rule, &self.pattern) {
+            (Rule::Line(..), pattern) => {
+                let verb = if self.allowed { "allows" } else { "denies" };
+                write!(f, "{} {verb} it", self.rule)?;
+                pattern.as_ref().map_or(Ok(()), |pattern| write!(f, ", for {pattern}"))
+            }
+            (rule, _) => write!(f, "{rule}"),
         }
     }
 }

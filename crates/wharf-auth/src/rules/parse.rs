@@ -27,6 +27,14 @@ pub(crate) struct Names {
     like: Vec<String>,
 }
 
+/// How closely somebody is meant, the closest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closeness {
+    Anyone,
+    Authenticated,
+    Named,
+}
+
 /// A word of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
@@ -223,13 +231,18 @@ impl Word {
 // === impl Names ===
 
 impl Names {
-    /// Whether it is about somebody of this name, `None` for an anonymous caller.
-    pub(crate) fn contain(&self, name: Option<&str>) -> bool {
-        let Some(name) = name else { return self.anyone };
-        self.anyone
-            || self.authenticated
-            || self.exactly.iter().any(|exactly| exactly == name)
-            || self.like.iter().any(|like| glob_matches(like.as_bytes(), name.as_bytes()))
+    /// How closely it says that somebody of this name is meant, `None` for an anonymous caller; and
+    /// `None` if it is about others.
+    pub(crate) fn closeness(&self, name: Option<&str>) -> Option<Closeness> {
+        let named = |name: &str| {
+            self.exactly.iter().any(|exactly| exactly == name)
+                || self.like.iter().any(|like| glob_matches(like.as_bytes(), name.as_bytes()))
+        };
+        match name {
+            Some(name) if named(name) => Some(Closeness::Named),
+            Some(_) if self.authenticated => Some(Closeness::Authenticated),
+            _ => self.anyone.then_some(Closeness::Anyone),
+        }
     }
 
     fn extend(&mut self, other: &Self) {
