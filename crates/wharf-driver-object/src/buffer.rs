@@ -1,4 +1,7 @@
 //! The bytes of a piece that is being filled, and the memory that all of them share.
+//!
+//! Memory is reserved before bytes are taken. Nobody waits for more of it while it holds some that only
+//! its client could free: uploads that wait for one another would wait for ever.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,11 +24,12 @@ pub(crate) struct Memory {
 pub(crate) struct Buffer {
     chunks: Vec<Bytes>,
     len: u64,
-    held: Option<OwnedSemaphorePermit>,
+    /// What is reserved for them.
+    room: Option<OwnedSemaphorePermit>,
 }
 
-/// Memory is asked for in steps of at most so many bytes.
-pub(crate) const STEP: usize = 1 << 20;
+/// What is reserved for the first bytes.
+pub(crate) const FIRST: u64 = 64 << 10;
 /// With less than this, one upload could not go on.
 const LEAST: usize = 64 << 20;
 
@@ -43,34 +47,49 @@ impl Memory {
     }
 
     /// Room for so many bytes, if it is there.
-    pub(crate) fn try_take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.free).try_acquire_many_owned(permits(bytes)).ok()
+    pub(crate) fn try_take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_many_owned(self.permits(bytes)).ok()
     }
 
     /// Room for so many bytes, once others have stored theirs; `None` if they don't in time.
     pub(crate) async fn take(
         &self,
-        bytes: usize,
+        bytes: u64,
         patience: Duration,
     ) -> Option<OwnedSemaphorePermit> {
-        let taken = Arc::clone(&self.free).acquire_many_owned(permits(bytes));
+        let taken = Arc::clone(&self.free).acquire_many_owned(self.permits(bytes));
         timeout(patience, taken).await.ok()?.ok()
     }
-}
 
-fn permits(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    /// What is larger than all memory can only come alone.
+    fn permits(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes.min(self.all as u64)).unwrap_or(u32::MAX)
+    }
 }
 
 // === impl Buffer ===
 
 impl Buffer {
-    pub(crate) fn push(&mut self, chunk: Bytes, room: OwnedSemaphorePermit) {
-        self.len += chunk.len() as u64;
-        self.chunks.push(chunk);
-        match &mut self.held {
-            Some(held) => held.merge(room),
-            None => self.held = Some(room),
+    /// Adds room.
+    pub(crate) fn grow(&mut self, more: OwnedSemaphorePermit) {
+        match &mut self.room {
+            Some(room) => room.merge(more),
+            None => self.room = Some(more),
+        }
+    }
+
+    /// How many bytes there is room for, those that are there included.
+    pub(crate) fn room(&self) -> u64 {
+        self.room.as_ref().map_or(0, |room| room.num_permits() as u64)
+    }
+
+    /// Takes bytes off the front of `more`, as many as there is room for below `most`.
+    pub(crate) fn fill(&mut self, more: &mut Bytes, most: u64) {
+        let free = self.room().min(most).saturating_sub(self.len);
+        let taken = usize::try_from(free).unwrap_or(usize::MAX).min(more.len());
+        if taken > 0 {
+            self.len += taken as u64;
+            self.chunks.push(more.split_to(taken));
         }
     }
 

@@ -9,16 +9,12 @@ use std::{mem, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::{MultipartUpload, path::Path};
-use tokio::{
-    runtime::Handle,
-    sync::{Mutex, OwnedSemaphorePermit},
-    task::JoinSet,
-};
+use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 use wharf_content::Content;
 use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
 
 use crate::{
-    buffer::{Buffer, Memory, STEP},
+    buffer::{Buffer, Memory},
     objects::Objects,
     pieces::full,
 };
@@ -97,26 +93,35 @@ impl DirectUpload {
                 self.size += bytes.len() as u64;
                 return Ok(());
             }
-            let room = self.part_size() - self.buffer.len();
-            let step = bytes.len().min(STEP).min(usize::try_from(room).unwrap_or(STEP));
-            let held = self.reserve(step).await?;
-            self.size += step as u64;
-            self.buffer.push(bytes.split_to(step), held);
+            self.make_room().await?;
+            let before = self.buffer.len();
+            self.buffer.fill(&mut bytes, self.part_size());
+            self.size += self.buffer.len() - before;
         }
         Ok(())
     }
 
-    async fn reserve(&mut self, bytes: usize) -> Result<OwnedSemaphorePermit> {
+    /// Reserves all that the part will need before its first byte. Only who sends more than it announced
+    /// has to wait again.
+    async fn make_room(&mut self) -> Result<()> {
+        if self.buffer.room() > self.buffer.len() {
+            return Ok(());
+        }
+        let announced = self.size_hint.map_or(u64::MAX, |hint| hint.saturating_sub(self.size));
+        let full = self.part_size() - self.buffer.len();
+        let wanted = if announced == 0 { full } else { full.min(announced) };
         loop {
-            if let Some(room) = self.memory.try_take(bytes) {
-                return Ok(room);
+            if let Some(room) = self.memory.try_take(wanted) {
+                self.buffer.grow(room);
+                return Ok(());
             }
             if !self.one_stored().await? {
-                let room = self.memory.take(bytes, self.objects.patience).await;
-                return room.ok_or_else(|| {
-                    let busy = "all memory for uploads is taken";
-                    Error::new(ErrorKind::Unavailable, &self.target).because(busy)
-                });
+                let room = self.memory.take(wanted, self.objects.patience).await;
+                self.buffer.grow(room.ok_or_else(|| {
+                    let taken = "all memory for uploads is taken";
+                    Error::new(ErrorKind::Unavailable, &self.target).because(taken)
+                })?);
+                return Ok(());
             }
         }
     }

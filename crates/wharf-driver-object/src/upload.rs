@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::GetOptions;
-use tokio::task::JoinSet;
+use tokio::{sync::OwnedSemaphorePermit, task::JoinSet};
 use wharf_content::Content;
 use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
 
 use crate::{
     Piece,
-    buffer::{Buffer, Memory, STEP},
+    buffer::{Buffer, FIRST, Memory},
     chain::{Chain, Link},
     objects::Objects,
     pieces::{Nonce, Part, Pieces, enough, full},
@@ -131,74 +131,95 @@ impl ObjectUpload {
     async fn fill(&mut self, mut bytes: Bytes) -> Result<()> {
         while !bytes.is_empty() {
             let full = full(self.pieces.count(), self.memory.of_a_piece());
-            let room = full.saturating_sub(self.open.size());
-            let step = bytes.len().min(STEP).min(usize::try_from(room).unwrap_or(STEP));
-            if step == 0 {
+            if self.open.size() >= full {
                 self.ship().await?;
                 continue;
             }
-            let held = self.reserve(step).await?;
-            self.in_memory().await?.push(bytes.split_to(step), held);
-            if self.open.size() >= full {
-                self.ship().await?;
+            self.make_room(full).await?;
+            if let Open::Memory(buffer, stored) = &mut self.open {
+                self.spent.extend(stored.take());
+                buffer.fill(&mut bytes, full);
             }
         }
         Ok(())
     }
 
-    /// Room for the next bytes: what is free, what our own pieces free as they are stored, what others
-    /// free in the end.
-    async fn reserve(&mut self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
+    /// Gets the open piece into memory, with room for more: what is free, or what our own pieces free
+    /// as they are stored. Where neither is enough, it is stored short as it is, and waits its turn for
+    /// the room of a whole one.
+    async fn make_room(&mut self, full: u64) -> Result<()> {
         loop {
-            if let Some(room) = self.memory.try_take(bytes) {
-                return Ok(room);
+            let wanted = match &self.open {
+                Open::Memory(buffer, _) if buffer.room() > buffer.len() => return Ok(()),
+                Open::Memory(buffer, _) => {
+                    (2 * buffer.room()).clamp(FIRST, full.max(FIRST)) - buffer.room()
+                }
+                Open::Stored(_) => full,
+            };
+            if let Some(room) = self.memory.try_take(wanted) {
+                return self.use_room(room).await;
             }
             if self.one_stored().await? {
                 continue;
             }
-            if self.open.size() >= enough(self.pieces.count()) {
-                self.ship().await?;
-                continue;
+            match &self.open {
+                Open::Memory(buffer, _) if buffer.len() >= enough(self.pieces.count()) => {
+                    self.ship().await?;
+                }
+                Open::Memory(buffer, _) if buffer.len() > 0 => self.put_aside().await?,
+                _ => {
+                    let room = self.memory.take(full, self.objects.patience).await;
+                    return self.use_room(room.ok_or_else(|| self.no_memory())?).await;
+                }
             }
-            let room = self.memory.take(bytes, self.objects.patience).await;
-            return room.ok_or_else(|| {
-                let busy = "all memory for uploads is taken";
-                Error::new(ErrorKind::Unavailable, &self.session).because(busy)
-            });
         }
     }
 
-    /// The open piece, to be added to.
-    async fn in_memory(&mut self) -> Result<&mut Buffer> {
-        if let Open::Stored(part) = &self.open {
-            let part = part.clone();
-            let buffer = self.load(&part).await?;
-            self.open = Open::Memory(buffer, Some(part));
+    /// Gives room to the open piece, which is brought back for it.
+    async fn use_room(&mut self, room: OwnedSemaphorePermit) -> Result<()> {
+        match &mut self.open {
+            Open::Memory(buffer, _) => buffer.grow(room),
+            Open::Stored(part) => {
+                let part = part.clone();
+                let buffer = self.load(&part, room).await?;
+                self.open = Open::Memory(buffer, Some(part));
+            }
         }
-        let Open::Memory(buffer, stored) = &mut self.open else {
-            unreachable!("it was just loaded");
-        };
-        self.spent.extend(stored.take());
-        Ok(buffer)
+        Ok(())
     }
 
     /// Takes a stored piece back into memory.
-    async fn load(&mut self, part: &Part) -> Result<Buffer> {
+    async fn load(&self, part: &Part, room: OwnedSemaphorePermit) -> Result<Buffer> {
         let key = self.objects.key(&part.path(&self.session));
-        let bytes = match self.objects.read(&key, part.size).await {
+        let mut bytes = match self.objects.read(&key, part.size).await {
             Err(error) if error.is_not_found() => {
                 return Err(self.chain().lost(self.last, error).await);
             }
             bytes => bytes?,
         };
-        if bytes.len() as u64 != part.size {
-            return Err(Error::new(ErrorKind::Corrupt, key));
-        }
         let mut buffer = Buffer::default();
-        let room = self.memory.take(bytes.len(), self.objects.patience).await;
-        let room = room.ok_or_else(|| Error::new(ErrorKind::Unavailable, &self.session))?;
-        buffer.push(bytes, room);
-        Ok(buffer)
+        buffer.grow(room);
+        buffer.fill(&mut bytes, part.size);
+        match buffer.len() == part.size {
+            true => Ok(buffer),
+            false => Err(Error::new(ErrorKind::Corrupt, key)),
+        }
+    }
+
+    /// Stores the open piece as it is, and frees its memory.
+    async fn put_aside(&mut self) -> Result<()> {
+        if let Open::Memory(_, None) = &self.open {
+            self.store_open().await?;
+        }
+        if let Open::Memory(_, Some(part)) = &self.open {
+            self.open = Open::Stored(part.clone());
+        }
+        Ok(())
+    }
+
+    fn no_memory(&self) -> Error {
+        let taken = "all memory for uploads is taken";
+        Error::new(ErrorKind::Unavailable, &self.session).because(taken)
     }
 
     fn next_part(&mut self, size: u64) -> Part {
@@ -319,10 +340,11 @@ impl ObjectUpload {
 
     async fn publish_to(&mut self, target: &StoragePath) -> Result<Published> {
         let key = self.objects.key(target);
-        if self.last > 0 {
-            self.chain().check().await?;
-        }
         if let (0, Open::Memory(buffer, _)) = (self.pieces.count(), &self.open) {
+            // Nothing else would tell that the session is gone.
+            if self.last > 0 {
+                self.chain().check().await?;
+            }
             return self.objects.publish(&key, buffer.len(), buffer.payload()).await;
         }
         let pieces = self.store_all().await?;
@@ -388,9 +410,8 @@ impl Upload for ObjectUpload {
         self.breaking(stored)?;
         if let Open::Stored(part) = &self.open {
             // The next save may remove it.
-            let part = part.clone();
-            let buffer = self.load(&part).await?;
-            self.open = Open::Memory(buffer, Some(part));
+            let room = self.memory.take(part.size, self.objects.patience).await;
+            self.use_room(room.ok_or_else(|| self.no_memory())?).await?;
         }
         let Open::Memory(buffer, _) = &self.open else { unreachable!("it was just loaded") };
         let (objects, session) = (Arc::clone(&self.objects), self.session.clone());

@@ -5,14 +5,18 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UploadPart,
     list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore},
     memory::InMemory,
     path::Path,
@@ -26,12 +30,16 @@ pub struct TestStore {
     watch: Arc<Watch>,
     /// Whether lists heed where to start.
     starts_after: bool,
+    /// Whether create-if-absent overwrites.
+    overwrites: bool,
 }
 
 #[derive(Debug, Default)]
 struct Watch {
     calls: Mutex<Vec<&'static str>>,
     fault: Mutex<Option<Fault>>,
+    /// Makes requests wait for one another; 0 does not.
+    schedule: AtomicU64,
 }
 
 /// What goes wrong.
@@ -60,12 +68,24 @@ pub enum How {
 
 impl TestStore {
     pub fn new() -> Self {
-        Self { inner: Arc::default(), watch: Arc::default(), starts_after: true }
+        Self { inner: Arc::default(), watch: Arc::default(), starts_after: true, overwrites: false }
     }
 
     /// As a store that ignores where a list is to start.
     pub fn without_start(mut self) -> Self {
         self.starts_after = false;
+        self
+    }
+
+    /// As a store that takes create-if-absent and overwrites all the same.
+    pub fn overwriting(mut self) -> Self {
+        self.overwrites = true;
+        self
+    }
+
+    /// Has every request wait a random while before and after it is done.
+    pub fn scheduled(self, seed: u64) -> Self {
+        self.watch.schedule.store(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, Relaxed);
         self
     }
 
@@ -102,7 +122,12 @@ impl TestStore {
         done: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         match self.watch.count(name) {
-            None => done.await,
+            None => {
+                self.watch.pause().await;
+                let done = done.await;
+                self.watch.pause().await;
+                done
+            }
             Some(How::Before) => Err(away()),
             Some(How::After) => done.await.and(Err(away())),
             Some(How::Hangs) => std::future::pending().await,
@@ -111,6 +136,20 @@ impl TestStore {
 }
 
 impl Watch {
+    async fn pause(&self) {
+        let mut state = self.schedule.load(Relaxed);
+        if state == 0 {
+            return;
+        }
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        self.schedule.store(state, Relaxed);
+        for _ in 0..(state >> 20) % 6 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn count(&self, name: &'static str) -> Option<How> {
         let mut calls = self.calls.lock().unwrap();
         calls.push(name);
@@ -137,8 +176,11 @@ impl ObjectStore for TestStore {
         &self,
         location: &Path,
         payload: PutPayload,
-        opts: PutOptions,
+        mut opts: PutOptions,
     ) -> Result<PutResult> {
+        if self.overwrites {
+            opts.mode = PutMode::Overwrite;
+        }
         self.call("put", self.inner.put_opts(location, payload, opts)).await
     }
 

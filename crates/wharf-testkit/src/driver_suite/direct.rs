@@ -1,7 +1,8 @@
 //! Content that goes straight to its place, in drivers that have such a way.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use tokio::task::JoinSet;
 use wharf_driver::{Driver, ErrorKind, Published, StoragePath, Upload};
 
@@ -16,7 +17,7 @@ pub async fn direct_content_is_there_once_it_is_published(subject: Arc<Subject>)
     for length in [0, 1, 100_000, 8 << 20, (8 << 20) + 1, LARGE] {
         let at = path(&format!("blobs/{length}"));
         let Some(mut upload) = direct(&*driver, &at, Some(length as u64)).await else { return };
-        let bytes = pattern(1, length);
+        let bytes = made(1, length);
         for piece in 0..length.div_ceil(1 << 20) {
             let end = length.min((piece + 1) << 20);
             append(&mut upload, &bytes.slice(piece << 20..end)).await;
@@ -35,7 +36,7 @@ pub async fn what_is_given_up_was_never_there(subject: Arc<Subject>) {
     let driver = subject.driver();
     for (round, length) in [1000, LARGE, 1000, LARGE].into_iter().enumerate() {
         let Some(mut upload) = direct(&*driver, &path("blobs/one"), None).await else { return };
-        append(&mut upload, &pattern(1, length)).await;
+        append(&mut upload, &made(1, length)).await;
         if round < 2 {
             upload.discard().await.expect("it is discarded");
             let refused = upload.publish(&path("blobs/one")).await;
@@ -54,13 +55,13 @@ pub async fn direct_content_repairs_and_keeps(subject: Arc<Subject>) {
     for length in [1000, LARGE] {
         for hint in [None, Some(length as u64)] {
             for (there, expected) in [(10, Published::Repaired), (length, Published::Existed)] {
-                put(&*driver, "blob", pattern(7, there)).await;
+                put(&*driver, "blob", made(7, there)).await;
                 let Some(mut upload) = direct(&*driver, &at, hint).await else { return };
-                append(&mut upload, &pattern(2, length)).await;
+                append(&mut upload, &made(2, length)).await;
                 let published = upload.publish(&at).await.expect("it is published");
                 assert_eq!(published, expected, "{length}");
                 let seed = if expected == Published::Existed { 7 } else { 2 };
-                assert!(whole(&*driver, &at).await == pattern(seed, length));
+                assert!(whole(&*driver, &at).await == made(seed, length));
             }
         }
     }
@@ -71,7 +72,7 @@ pub async fn direct_content_cannot_be_taken_up(subject: Arc<Subject>) {
     let driver = subject.driver();
     let at = path("blob");
     let Some(mut upload) = direct(&*driver, &at, None).await else { return };
-    append(&mut upload, &pattern(1, 1000)).await;
+    append(&mut upload, &made(1, 1000)).await;
     let unsupported = Some(ErrorKind::Unsupported);
     assert_eq!(kind(upload.save("state".into()).await), unsupported);
     assert_eq!(kind(upload.note("state".into()).await), unsupported);
@@ -89,9 +90,9 @@ pub async fn a_false_hint_does_no_harm_to_direct_content(subject: Arc<Subject>) 
     for hint in [0, 1, 10 << 20, 1 << 40, u64::MAX] {
         let at = path(&format!("blobs/{hint}"));
         let Some(mut upload) = direct(&*driver, &at, Some(hint)).await else { return };
-        append(&mut upload, &pattern(hint, 9 << 20)).await;
+        append(&mut upload, &made(hint, 9 << 20)).await;
         upload.publish(&at).await.expect("it is published");
-        assert!(whole(&*driver, &at).await == pattern(hint, 9 << 20));
+        assert!(whole(&*driver, &at).await == made(hint, 9 << 20));
     }
 }
 
@@ -104,7 +105,7 @@ pub async fn many_publish_direct_content(subject: Arc<Subject>) {
             running.spawn(async move {
                 let at = path(&format!("blobs/{length}"));
                 let mut upload = direct(&*driver, &at, Some(length as u64)).await?;
-                append(&mut upload, &pattern(3, length)).await;
+                append(&mut upload, &made(3, length)).await;
                 Some(upload.publish(&at).await.expect("it is published"))
             });
         }
@@ -114,8 +115,15 @@ pub async fn many_publish_direct_content(subject: Arc<Subject>) {
         }
         assert!(!done.contains(&Some(Published::Repaired)));
         let bytes = whole(&*subject.driver(), &path(&format!("blobs/{length}"))).await;
-        assert!(bytes == pattern(3, length));
+        assert!(bytes == made(3, length));
     }
+}
+
+/// As [`pattern`], but so much of it is made only once.
+fn made(seed: u64, length: usize) -> Bytes {
+    static ALL: LazyLock<Bytes> = LazyLock::new(|| pattern(1, LARGE + 1000));
+    let start = seed as usize % 1000;
+    ALL.slice(start..start + length)
 }
 
 async fn direct(
