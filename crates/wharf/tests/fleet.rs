@@ -1,0 +1,354 @@
+//! Three replicas over one object store, behind nginx, without sticky sessions, while one of them is
+//! killed with -9 every few seconds: whatever was acknowledged is intact, and whatever was not goes on
+//! from the offset that any replica reports, or is pushed again.
+//!
+//! It needs a store (`WHARF_TEST_S3` or `WHARF_TEST_AZURE`, which `cargo xtask services run s3 -- cargo
+//! test -p wharf --test fleet` sets) and nginx; without them it says so and does nothing.
+//! `WHARF_FLEET_SECONDS` is how long it lasts, 20 without it.
+
+use std::{
+    env, fs, io,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use wharf_digest::Digest;
+use wharf_testkit::{
+    process::Server,
+    raw::{Client, Response},
+};
+
+const REPLICAS: usize = 3;
+const PUSHERS: u64 = 6;
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// How long a replica lives before it is killed, and how long it stays away.
+const LIFE: Duration = Duration::from_millis(2500);
+const DEATH: Duration = Duration::from_millis(500);
+
+/// How long one step of a push may be tried again and again.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The replicas, and what is in front of them.
+struct Fleet {
+    folder: tempfile::TempDir,
+    replicas: Vec<Option<Server>>,
+    front: Child,
+    address: SocketAddr,
+}
+
+/// What the pushers were promised, and what they went through.
+#[derive(Default)]
+struct Ledger {
+    manifests: Mutex<Vec<(String, Digest, Vec<Digest>)>>,
+    resumed: AtomicU64,
+    restarted: AtomicU64,
+}
+
+/// A client that pushes images until the time is over.
+struct Pusher<'a> {
+    client: Client,
+    repository: String,
+    ledger: &'a Ledger,
+    state: u64,
+}
+
+#[test]
+fn replicas_may_die_at_any_moment() {
+    let Some(storage) = storage() else {
+        eprintln!("skipped: neither WHARF_TEST_S3 nor WHARF_TEST_AZURE names a store");
+        return;
+    };
+    let Some(mut fleet) = Fleet::start(&storage) else {
+        eprintln!("skipped: there is no nginx");
+        return;
+    };
+    let seconds = env::var("WHARF_FLEET_SECONDS").ok().and_then(|it| it.parse().ok());
+    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(20));
+    let (ledger, address) = (Ledger::default(), fleet.address);
+    let mut kills = 0;
+    thread::scope(|scope| {
+        for number in 0..PUSHERS {
+            let ledger = &ledger;
+            scope.spawn(move || Pusher::new(address, number, ledger).run(end));
+        }
+        while Instant::now() < end {
+            thread::sleep(LIFE);
+            fleet.kill_one(kills);
+            kills += 1;
+        }
+    });
+    let manifests = ledger.manifests.into_inner().expect("no pusher has failed");
+    verify(address, &manifests);
+    println!(
+        "{kills} kills: {} images intact, {} uploads resumed, {} begun again",
+        manifests.len(),
+        ledger.resumed.into_inner(),
+        ledger.restarted.into_inner()
+    );
+    assert!(manifests.len() > 10, "hardly anything was pushed");
+}
+
+/// A storage section of a configuration.
+fn storage() -> Option<String> {
+    ["WHARF_TEST_S3", "WHARF_TEST_AZURE"].iter().find_map(|name| env::var(name).ok())
+}
+
+fn verify(address: SocketAddr, manifests: &[(String, Digest, Vec<Digest>)]) {
+    let mut client = Client::new(address);
+    for (repository, manifest, blobs) in manifests {
+        let paths = blobs.iter().map(|blob| (format!("blobs/{blob}"), blob));
+        let tag = (format!("manifests/t{}", manifest.encoded()), manifest);
+        for (path, digest) in paths.chain([tag]) {
+            let path = format!("/v2/{repository}/{path}");
+            let answer = client.request("GET", &path, &[], b"").expect("GET");
+            assert_eq!(answer.status, 200, "{path}");
+            assert_eq!(Digest::sha256(&answer.body), *digest, "{path}");
+        }
+    }
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Nothing without nginx.
+    fn start(storage: &str) -> Option<Self> {
+        let nginx = nginx()?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let ports: Vec<SocketAddr> = (0..=REPLICAS).map(|_| free_address()).collect();
+        let (address, replicas) = ports.split_first().expect("there are some");
+        let name = folder.path().file_name().expect("a name").to_string_lossy();
+        let root: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        for (number, replica) in replicas.iter().enumerate() {
+            let config = config(storage, &root, *replica);
+            fs::write(config_path(folder.path(), number), config).expect("written");
+        }
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, front(folder.path(), *address, replicas)).expect("written");
+        let replicas = (0..REPLICAS).map(|number| Some(start(folder.path(), number))).collect();
+        let mut front = Command::new(nginx);
+        front.arg("-c").arg(&file).arg("-p").arg(folder.path()).stderr(Stdio::null());
+        let front = front.spawn().expect("nginx starts");
+        Some(Self { folder, replicas, front, address: *address })
+    }
+
+    /// Kills a replica, and starts it again after a while.
+    fn kill_one(&mut self, turn: usize) {
+        // Not always in the same order.
+        let number = (turn + turn / REPLICAS) % REPLICAS;
+        let replica = self.replicas[number].take().expect("it runs");
+        replica.kill().expect("it is killed");
+        thread::sleep(DEATH);
+        self.replicas[number] = Some(start(self.folder.path(), number));
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        // Its workers end when they see that it is gone.
+        let quit = format!("kill -TERM {}", self.front.id());
+        let _ = Command::new("sh").args(["-c", &quit]).status();
+        let _ = self.front.wait();
+    }
+}
+
+fn start(folder: &Path, number: usize) -> Server {
+    let program = Path::new(env!("CARGO_BIN_EXE_wharf"));
+    Server::start(program, &config_path(folder, number)).expect("a replica starts")
+}
+
+fn config_path(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("replica-{number}.yml"))
+}
+
+fn config(storage: &str, root: &str, address: SocketAddr) -> String {
+    let storage = storage.trim().trim_end_matches('}');
+    format!(
+        "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage:\n  \
+         {storage}, rootdirectory: /fleet/{root}}}\n  redirect: {{disable: true}}\n\
+         http: {{addr: \"{address}\", secret: the-same-for-all}}\n"
+    )
+}
+
+/// Every request goes to the next replica; what failed at one is not tried at another, so that the
+/// clients have to cope with it.
+fn front(folder: &Path, address: SocketAddr, replicas: &[SocketAddr]) -> String {
+    let own = folder.display();
+    let servers: String =
+        replicas.iter().map(|it| format!("    server {it} max_fails=0;\n")).collect();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|kind| format!("  {kind}_temp_path {own}/{kind};\n"))
+        .collect();
+    format!(
+        "daemon off;\npid {own}/pid;\nerror_log /dev/null;\nworker_processes 1;\nuser root;\n\
+         events {{ worker_connections 1024; }}\nhttp {{\n{temporary}  access_log off;\n  \
+         upstream fleet {{\n{servers}  }}\n  server {{\n    listen {address};\n    \
+         client_max_body_size 0;\n    location / {{\n      proxy_pass http://fleet;\n      \
+         proxy_http_version 1.1;\n      proxy_request_buffering off;\n      \
+         proxy_buffering off;\n      proxy_next_upstream off;\n      \
+         proxy_set_header Host $http_host;\n    }}\n  }}\n}}\n"
+    )
+}
+
+fn nginx() -> Option<PathBuf> {
+    let places = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&places).chain(["/usr/sbin".into()]);
+    places.map(|place| place.join("nginx")).find(|path| path.is_file())
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound")
+}
+
+// === impl Pusher ===
+
+impl<'a> Pusher<'a> {
+    fn new(address: SocketAddr, number: u64, ledger: &'a Ledger) -> Self {
+        let (client, repository) = (Client::new(address), format!("fleet/p{number}"));
+        Self { client, repository, ledger, state: number + 1 }
+    }
+
+    fn run(mut self, end: Instant) {
+        while Instant::now() < end {
+            let layer = self.content();
+            let config = format!("{{\"number\":{}}}", self.random(u64::MAX)).into_bytes();
+            let blobs = [Digest::sha256(&config), Digest::sha256(&layer)];
+            for content in [&config, &layer] {
+                self.push_blob(content);
+            }
+            let manifest = image(&config, &layer);
+            let digest = Digest::sha256(&manifest);
+            let path = format!("/v2/{}/manifests/t{}", self.repository, digest.encoded());
+            let put = self.until("PUT of a manifest", |client| {
+                client.request("PUT", &path, &[("Content-Type", MANIFEST)], &manifest)
+            });
+            assert_eq!(put.status, 201, "{put:?}");
+            let mut manifests = self.ledger.manifests.lock().expect("no pusher has failed");
+            manifests.push((self.repository.clone(), digest, blobs.into()));
+        }
+    }
+
+    /// Some are smaller than the smallest part of a store, some need several.
+    fn content(&mut self) -> Vec<u8> {
+        let most = [1000, 3 << 20, 14 << 20][self.random(3) as usize];
+        let length = 2 + self.random(most) as usize;
+        let mut bytes = Vec::with_capacity(length + 8);
+        while bytes.len() < length {
+            bytes.extend_from_slice(&self.random(u64::MAX).to_le_bytes());
+        }
+        bytes.truncate(length);
+        bytes
+    }
+
+    fn push_blob(&mut self, content: &[u8]) {
+        let begun = Instant::now();
+        while !self.try_blob(content) {
+            self.ledger.restarted.fetch_add(1, Ordering::Relaxed);
+            assert!(begun.elapsed() < PATIENCE, "a blob cannot be pushed");
+        }
+    }
+
+    /// One session from its beginning to its end; `false` if it is gone without the blob.
+    fn try_blob(&mut self, content: &[u8]) -> bool {
+        let path = format!("/v2/{}/blobs/uploads/", self.repository);
+        let begun = self.until("POST", |client| client.request("POST", &path, &[], b""));
+        assert_eq!(begun.status, 202, "{begun:?}");
+        let mut location = begun.location().expect("a location").to_owned();
+        let session = location.split('?').next().expect("a path").to_owned();
+        let (mut sent, chunks) = (0, 1 + self.random(4) as usize);
+        let chunk = content.len().div_ceil(chunks).max(2);
+        while sent < content.len() {
+            let end = (sent + chunk).min(content.len());
+            let range = format!("{sent}-{}", end - 1);
+            let headers = [("Content-Range", range.as_str())];
+            match self.client.request("PATCH", &location, &headers, &content[sent..end]) {
+                Ok(answer) if answer.status == 202 => {
+                    location = answer.location().expect("a location").to_owned();
+                    sent = end;
+                }
+                _ => match self.ask(&session) {
+                    Some((to, next)) => (sent, location) = (to, next),
+                    None => return false,
+                },
+            }
+        }
+        self.close(&session, location, &Digest::sha256(content))
+    }
+
+    /// Where a session stands, asked of whoever answers; nothing if it is gone.
+    fn ask(&mut self, session: &str) -> Option<(usize, String)> {
+        self.ledger.resumed.fetch_add(1, Ordering::Relaxed);
+        let answer = self.until("status", |client| client.request("GET", session, &[], b""));
+        let location = answer.location()?.to_owned();
+        Some((answer.range_end()? as usize, location))
+    }
+
+    fn close(&mut self, session: &str, mut location: String, digest: &Digest) -> bool {
+        let blob = format!("/v2/{}/blobs/{digest}", self.repository);
+        let begun = Instant::now();
+        loop {
+            let sign = if location.contains('?') { '&' } else { '?' };
+            let close = format!("{location}{sign}digest={digest}");
+            if let Ok(answer) = self.client.request("PUT", &close, &[], b"")
+                && answer.status == 201
+            {
+                return true;
+            }
+            // The answer may have been lost after everything was done.
+            let head = self.until("HEAD", |client| client.request("HEAD", &blob, &[], b""));
+            if head.status == 200 {
+                return true;
+            }
+            match self.ask(session) {
+                Some((_, next)) => location = next,
+                None => return false,
+            }
+            assert!(begun.elapsed() < PATIENCE, "{session} cannot be closed");
+        }
+    }
+
+    /// Asks again until a replica answers, whatever it says.
+    fn until(
+        &mut self,
+        what: &str,
+        mut ask: impl FnMut(&mut Client) -> io::Result<Response>,
+    ) -> Response {
+        let begun = Instant::now();
+        loop {
+            match ask(&mut self.client) {
+                Ok(answer) if answer.status < 500 => return answer,
+                outcome => assert!(begun.elapsed() < PATIENCE, "{what}: {outcome:?}"),
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn random(&mut self, limit: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 27)) % limit.max(1)
+    }
+}
+
+fn image(config: &[u8], layer: &[u8]) -> Vec<u8> {
+    let descriptor = |media_type: &str, bytes: &[u8]| {
+        let (digest, size) = (Digest::sha256(bytes), bytes.len());
+        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
+    };
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{},"layers":[{}]}}"#,
+        descriptor("application/vnd.oci.image.config.v1+json", config),
+        descriptor("application/vnd.oci.image.layer.v1.tar", layer),
+    )
+    .into_bytes()
+}
