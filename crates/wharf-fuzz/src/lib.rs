@@ -10,10 +10,12 @@
 //! (target.check)(b"sha256:no hex at all");
 //! ```
 
+pub mod authorization;
 pub mod checkpoint;
 pub mod config;
 pub mod digest;
 pub mod digester;
+pub mod htpasswd;
 pub mod manifest;
 pub mod media_type;
 pub mod name;
@@ -23,8 +25,10 @@ pub mod range;
 pub mod reference;
 pub mod request;
 pub mod route;
+pub mod rules;
 pub mod storage_path;
 pub mod store;
+pub mod token;
 
 mod input;
 
@@ -39,10 +43,13 @@ pub struct Target {
 
 /// All of them, in the order of their names.
 pub static TARGETS: &[Target] = &[
+    Target { name: "authorization", check: authorization::check },
     Target { name: "checkpoint", check: checkpoint::check },
     Target { name: "config", check: config::check },
     Target { name: "digest", check: digest::check },
     Target { name: "digester", check: digester::check },
+    Target { name: "htpasswd", check: htpasswd::check },
+    Target { name: "jwks", check: token::check_keys },
     Target { name: "manifest", check: manifest::check },
     Target { name: "media_type", check: media_type::check },
     Target { name: "name", check: name::check },
@@ -52,6 +59,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "reference", check: reference::check },
     Target { name: "request", check: request::check },
     Target { name: "route", check: route::check },
+    Target { name: "rules", check: rules::check },
     Target { name: "storage_path", check: storage_path::check },
     Target { name: "store", check: store::check },
+    Target { name: "token", check: token::check },
 ];

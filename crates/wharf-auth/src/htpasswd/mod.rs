@@ -52,6 +52,12 @@ impl Htpasswd {
         Ok(Self { users, checks: Checks::new(limits), key })
     }
 
+    /// Says which users of a file of this content could not log in, and why.
+    pub fn problems(file: &Path, content: &[u8]) -> Result<Vec<String>, HtpasswdError> {
+        let users = Users::read(file, content).map_err(HtpasswdError)?;
+        Ok(users.problems().to_vec())
+    }
+
     async fn check(&self, user: &str, password: &str, presented: &Presented<'_>) -> Checked {
         let seen = self.users.now();
         if let Some(problem) = seen.problem {
