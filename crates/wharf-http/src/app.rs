@@ -22,6 +22,7 @@ use crate::{
     errors::{Failure, Outcome},
     incoming::{BoxError, Incoming},
     location::Links,
+    measure::{Measurement, Meter},
     region::ReadBudget,
     request_id::RequestIds,
     running::Running,
@@ -36,6 +37,14 @@ pub struct App {
     /// The requests that change something, which are finished even if the client has left.
     running: Running,
     request_ids: RequestIds,
+    meter: Option<Arc<dyn Meter>>,
+    gate: Option<Arc<dyn Gate>>,
+}
+
+/// May close the whole registry for a while.
+pub trait Gate: Send + Sync + 'static {
+    /// Why nothing is served now; `None` if everything is.
+    fn closed(&self) -> Option<&'static str>;
 }
 
 const API_VERSION: (HeaderName, HeaderValue) = (
@@ -62,6 +71,8 @@ impl App {
             headers: headers.collect(),
             running: Running::default(),
             request_ids: RequestIds::new(),
+            meter: None,
+            gate: None,
             shared: Arc::new(Shared {
                 links: Links::new(&options),
                 signer: Signer::new(options.upload_key.clone()),
@@ -71,6 +82,20 @@ impl App {
                 options,
             }),
         }
+    }
+
+    /// The same app, with somebody who counts requests.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// The same app, behind a gate.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gate = Some(gate);
+        self
     }
 
     /// How it is to be served.
@@ -88,13 +113,18 @@ impl App {
         let request_id = self.request_ids.next();
         let record =
             self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
+        let mut measurement =
+            self.meter.as_ref().map(|meter| Measurement::begin(meter, &parts.method));
         let mut body = Incoming::new(body, self.shared.options.timeouts.body_stall);
+        body.count_in(measurement.as_ref().map(|measurement| measurement.received()));
         body.hold_back(parts.headers.contains_key(header::EXPECT));
         let (method, version) = (parts.method.clone(), parts.version);
         let is_root = parts.uri.path() == "/";
 
         let mut subject = None;
-        let (outcome, unread) = self.answer(parts, body, &request_id, remote, &mut subject).await;
+        let (outcome, unread) = self
+            .answer(parts, body, &request_id, remote, &mut subject, measurement.as_deref_mut())
+            .await;
         let mut answer = outcome.unwrap_or_else(|failure| {
             failure.log(&request_id);
             failure.into_answer()
@@ -111,14 +141,22 @@ impl App {
             answer = answer.with(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let response = finish(answer.into_response(), &method);
-        match record.flatten() {
-            Some(mut record) => {
-                record.status = response.status().as_u16();
-                record.subject = subject;
-                response.map(|body| body.witnessed(record))
-            }
-            None => response,
-        }
+        let status = response.status().as_u16();
+        let record = record.flatten().map(|mut record| {
+            record.status = status;
+            record.subject = subject;
+            record
+        });
+        let measurement = measurement.map(|mut measurement| {
+            measurement.status = status;
+            measurement
+        });
+        response.map(|body| match (record, measurement) {
+            (None, None) => body,
+            (Some(record), None) => body.witnessed(record),
+            (None, Some(measurement)) => body.witnessed(measurement),
+            (Some(record), Some(measurement)) => body.witnessed(Box::new((record, measurement))),
+        })
     }
 
     /// Waits until everything that was begun for clients that have left is done.
@@ -134,8 +172,9 @@ impl App {
         request_id: &Arc<str>,
         remote: SocketAddr,
         subject: &mut Option<Arc<str>>,
+        measurement: Option<&mut Measurement>,
     ) -> (Outcome, bool) {
-        let (target, row, grant) = match self.admit(&parts, remote).await {
+        let (target, row, grant) = match self.admit(&parts, remote, measurement).await {
             Ok(admitted) => admitted,
             Err(failure) => {
                 body.drain().await;
@@ -175,7 +214,11 @@ impl App {
         &self,
         parts: &Parts,
         remote: SocketAddr,
+        measurement: Option<&mut Measurement>,
     ) -> Outcome<(Target, &'static Row, Grant)> {
+        if let Some(reason) = self.gate.as_ref().and_then(|gate| gate.closed()) {
+            return Err(ErrorInfo::new(ErrorCode::Unavailable).with_detail(reason).into());
+        }
         let path = parts.uri.path();
         let method = parts.method.as_str();
         if head_size(parts) > self.shared.options.max_header_bytes {
@@ -184,7 +227,13 @@ impl App {
         }
         let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
         let below = below.ok_or_else(|| RouteError::NotFound(String::new()).info(method))?;
-        let (target, row) = wharf_api::resolve(method, below)?;
+        let resolved = wharf_api::resolve(method, below);
+        if let Some(measurement) = measurement {
+            let endpoint = resolved.as_ref().map(|(_, row)| row.endpoint).ok();
+            let endpoint = endpoint.or_else(|| Some(wharf_api::route(below).ok()?.endpoint()));
+            endpoint.into_iter().for_each(|endpoint| measurement.route(endpoint));
+        }
+        let (target, row) = resolved?;
         let grant = authorize::authorize(&self.shared, parts, remote, row, &target).await?;
         self.enabled(row)?;
         Ok((target, row, grant))

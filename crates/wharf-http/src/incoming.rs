@@ -1,6 +1,13 @@
 //! The body of a request, from a client that may stall, leave or never stop.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -18,6 +25,8 @@ pub(crate) struct Incoming {
     ended: bool,
     /// The client waits for `100 Continue`, which reading sends.
     held_back: bool,
+    /// Where its bytes are counted.
+    counted: Option<Arc<AtomicU64>>,
 }
 
 /// Why a body could not be read to its end.
@@ -57,12 +66,17 @@ impl Incoming {
             true => Empty::new().map_err(|never| match never {}).boxed_unsync(),
             false => body.map_err(Into::into).boxed_unsync(),
         };
-        Self { body, stall, ended, held_back: false }
+        Self { body, stall, ended, held_back: false, counted: None }
     }
 
     /// The client sends nothing before it is told to: what nobody wants is then not asked for.
     pub(crate) fn hold_back(&mut self, expects_continue: bool) {
         self.held_back = expects_continue;
+    }
+
+    /// Counts the bytes that are read.
+    pub(crate) fn count_in(&mut self, counter: Option<Arc<AtomicU64>>) {
+        self.counted = counter;
     }
 
     /// Whether it was read to its end.
@@ -85,6 +99,9 @@ impl Incoming {
                 Some(frame) => match frame.map_err(BodyFault::Gone)?.into_data() {
                     Ok(data) if !data.is_empty() => {
                         self.ended = self.body.is_end_stream();
+                        if let Some(counter) = &self.counted {
+                            counter.fetch_add(data.len() as u64, Relaxed);
+                        }
                         return Ok(Some(data));
                     }
                     // An empty piece, or trailers.
