@@ -1,7 +1,7 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Http, Log, Storage, Validation, Warning, check, environment,
+    Auth, ConfigError, Health, Http, Log, Storage, Validation, Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -23,6 +23,8 @@ pub struct Configuration {
     pub tags_max: Option<u32>,
     /// Where and how it is served.
     pub http: Http,
+    /// What has to be well for anything to be served.
+    pub health: Health,
     /// Which manifests are taken.
     pub validation: Validation,
 }
@@ -61,7 +63,8 @@ impl Configuration {
     /// The sections in which another configuration says something else.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         // Every field is named, so that a new one is not forgotten here.
-        let Self { log, storage, catalog_max_entries, tags_max, http, auth, validation } = self;
+        let Self { log, storage, catalog_max_entries, tags_max, http, auth, health, validation } =
+            self;
         let sections = [
             ("log", *log != other.log),
             ("storage", *storage != other.storage),
@@ -69,6 +72,7 @@ impl Configuration {
             ("tags", *tags_max != other.tags_max),
             ("http", *http != other.http),
             ("auth", *auth != other.auth),
+            ("health", *health != other.health),
             ("validation", *validation != other.validation),
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
@@ -93,6 +97,7 @@ impl Configuration {
             catalog_max_entries: u32::try_from(max_entries).unwrap_or(u32::MAX),
             tags_max: root.section("tags")?.value("maxtags")?.filter(|max| *max > 0),
             http: Http::read(&root.section("http")?)?,
+            health: Health::read(&root.section("health")?)?,
             validation: Validation::read(&root.section("validation")?)?,
         })
     }

@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError, Secret, Tls, TrustedProxies, listen,
+    ConfigError, Debug, Secret, Tls, TrustedProxies, listen,
     section::{Scalar, Section},
 };
 
@@ -34,6 +34,8 @@ pub struct Http {
     pub http2: bool,
     /// `http.h2c.enabled`: HTTP/2 without TLS.
     pub h2c: bool,
+    /// `http.debug`: `None` for no pages of numbers and health.
+    pub debug: Option<Debug>,
     /// `http.limits`.
     pub limits: Limits,
 }
@@ -47,8 +49,8 @@ pub struct Address {
     pub port: u16,
 }
 
-/// A header with one of its values; both are well formed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A header with one of its values; both are well formed. The value may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// Its name.
     pub name: String,
@@ -103,12 +105,13 @@ impl Http {
             headers: headers(http)?,
             http2: !http.section("http2")?.flag("disabled")?,
             h2c: http.section("h2c")?.flag("enabled")?,
+            debug: Debug::read(&http.section("debug")?)?,
             limits: Limits::read(&http.section("limits")?)?,
         })
     }
 }
 
-fn headers(http: &Section<'_>) -> Result<Vec<Header>, ConfigError> {
+pub(crate) fn headers(http: &Section<'_>) -> Result<Vec<Header>, ConfigError> {
     let mut headers = Vec::new();
     for (name, values) in http.made_up("headers")? {
         let Some(Name(name)) = Name::read(name) else {
@@ -120,6 +123,14 @@ fn headers(http: &Section<'_>) -> Result<Vec<Header>, ConfigError> {
         }
     }
     Ok(headers)
+}
+
+// === impl Header ===
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 // === impl Limits ===

@@ -3,9 +3,11 @@
 mod auth;
 mod check;
 mod configuration;
+mod debug;
 mod duration;
 mod environment;
 mod error;
+mod health;
 mod http;
 mod listen;
 mod log;
@@ -20,8 +22,10 @@ mod yaml;
 
 pub use auth::{Auth, Controller, Realm, TokenAuth};
 pub use configuration::{Configuration, Loaded};
+pub use debug::Debug;
 pub use duration::parse as parse_duration;
 pub use error::{ConfigError, Place, Warning};
+pub use health::{FileCheck, Health, HttpCheck, StoreCheck, TcpCheck};
 pub use http::{Address, Header, Http, Limits};
 pub use listen::TrustedProxies;
 pub use log::{Formatter, Level, Log};

@@ -61,7 +61,7 @@ pub static SCHEMA: &[Key] = &[
     section("http", HTTP),
     free("notifications").refused("notifications are not supported yet"),
     free("redis").ignored("redis is not supported yet"),
-    section("health", HEALTH).ignored("health checks are not supported yet"),
+    section("health", HEALTH),
     free("proxy").refused("a pull-through cache is not supported yet"),
     section("validation", VALIDATION),
     free("policy").ignored("classes of repositories are not supported yet"),
@@ -150,8 +150,7 @@ const HTTP: &[Key] = &[
     value("draintimeout"),
     section("tls", TLS),
     key("headers", Shape::Map(&Shape::List(&Shape::Value))),
-    section("debug", &[value("addr"), section("prometheus", &[value("enabled"), value("path")])])
-        .ignored("the debug server is not supported yet"),
+    section("debug", &[value("addr"), section("prometheus", &[value("enabled"), value("path")])]),
     section("http2", &[value("disabled")]),
     section("h2c", &[value("enabled")]),
     section(
@@ -191,10 +190,35 @@ const TLS: &[Key] = &[
 ];
 
 const HEALTH: &[Key] = &[
-    free("storagedriver"),
-    free("file").variable("FILECHECKERS"),
-    free("http").variable("HTTPCHECKERS"),
-    free("tcp").variable("TCPCHECKERS"),
+    value("serve"),
+    section("storagedriver", &[value("enabled"), value("interval"), value("threshold")]),
+    key(
+        "file",
+        Shape::List(&Shape::Section(&[value("file"), value("interval"), value("threshold")])),
+    )
+    .variable("FILECHECKERS"),
+    key(
+        "http",
+        Shape::List(&Shape::Section(&[
+            value("uri"),
+            key("headers", Shape::Map(&Shape::List(&Shape::Value))),
+            value("statuscode"),
+            value("timeout"),
+            value("interval"),
+            value("threshold"),
+        ])),
+    )
+    .variable("HTTPCHECKERS"),
+    key(
+        "tcp",
+        Shape::List(&Shape::Section(&[
+            value("addr"),
+            value("timeout"),
+            value("interval"),
+            value("threshold"),
+        ])),
+    )
+    .variable("TCPCHECKERS"),
 ];
 
 const PATTERNS: Shape = Shape::List(&Shape::Value);

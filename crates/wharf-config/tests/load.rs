@@ -147,14 +147,18 @@ validation:
     let loaded = load(&text, &[]).expect("valid");
     assert_eq!(
         warnings(&loaded),
-        [
-            "c.yml:22: storage.tag: ignored: how many tags are read at once is fixed",
-            "c.yml:44: http.debug: ignored: the debug server is not supported yet",
-            "c.yml:52: health: ignored: health checks are not supported yet",
-        ]
+        ["c.yml:22: storage.tag: ignored: how many tags are read at once is fixed",]
     );
-    let Configuration { log, storage, auth, catalog_max_entries, tags_max, http, validation } =
-        loaded.configuration;
+    let Configuration {
+        log,
+        storage,
+        auth,
+        catalog_max_entries,
+        tags_max,
+        http,
+        health,
+        validation,
+    } = loaded.configuration;
     assert_eq!(auth, None);
 
     assert_eq!(log.level, Level::Debug);
@@ -184,6 +188,10 @@ validation:
     let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
     let expected = [header("X-Content-Type-Options", "nosniff"), header("X-One", "plain")];
     assert_eq!(http.headers, expected);
+
+    let debug = http.debug.expect("configured");
+    assert_eq!((debug.address.port, debug.prometheus.as_deref()), (5002, Some("/metrics")));
+    assert!(health.store.is_some());
 
     assert!(validation.disabled && validation.sparse);
     assert_eq!(validation.allow_urls[0].text, r"^https?://([^/]+\.)*example\.com/");
