@@ -40,6 +40,14 @@ pub enum Error {
         /// Who does it.
         holder: String,
     },
+    /// A health check cannot be made.
+    #[error("the health check of {check} cannot be made: {problem}")]
+    Health {
+        /// What is checked.
+        check: String,
+        /// Why not.
+        problem: String,
+    },
     /// The certificate or anything else of `http.tls` cannot be used.
     #[error("http.tls: {0}")]
     Tls(#[from] wharf_tls::Error),

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod control;
+mod debug;
 mod error;
+mod health;
 pub mod mapping;
 mod namespace;
 mod purger;
@@ -20,6 +22,7 @@ pub use wharf_driver_fs as driver_fs;
 pub use wharf_http as http;
 pub use wharf_maintenance as maintenance;
 pub use wharf_manifest as manifest;
+pub use wharf_metrics as metrics;
 pub use wharf_reference as reference;
 pub use wharf_storage as storage;
 pub use wharf_tls as tls;

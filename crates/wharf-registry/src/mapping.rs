@@ -5,7 +5,9 @@
 
 pub(crate) mod auth;
 pub(crate) mod cache;
+pub(crate) mod debug;
 pub(crate) mod driver;
+pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod purge;
 pub(crate) mod server;
@@ -21,7 +23,9 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
         &["version"],
         auth::KEYS,
         cache::KEYS,
+        debug::KEYS,
         driver::KEYS,
+        health::KEYS,
         http::KEYS,
         purge::KEYS,
         server::KEYS,

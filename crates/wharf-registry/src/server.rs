@@ -12,6 +12,7 @@ use wharf_tls::Acceptor;
 
 use crate::{
     Control, Error, NamespaceBuilder,
+    debug::Beside,
     mapping::{self, tls::Secured},
     purger::{self, Schedule},
     store,
@@ -29,6 +30,8 @@ pub struct Server {
     drain: Duration,
     purging: Option<(Arc<dyn Driver>, Schedule)>,
     control: Control,
+    /// What runs beside it.
+    beside: Beside,
 }
 
 /// Makes a [`Server`] from a configuration, of which parts can be brought along.
@@ -75,6 +78,11 @@ impl Server {
         self.address
     }
 
+    /// Where its pages of numbers and health are, if there are any.
+    pub fn debug_addr(&self) -> Option<SocketAddr> {
+        self.beside.address()
+    }
+
     /// Where it listens, for people: an address with its port, or a socket file.
     pub fn place(&self) -> &str {
         &self.place
@@ -97,6 +105,7 @@ impl Server {
     async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         // Dropping the set ends what is in it.
         let mut background = JoinSet::new();
+        self.beside.start(&mut background);
         if let Some((driver, schedule)) = self.purging {
             let read_only = self.control.read_only();
             background.spawn(purger::run(driver, schedule, read_only));
@@ -154,10 +163,12 @@ impl ServerBuilder<'_> {
             Some(driver) => driver,
             None => mapping::driver::open(&storage.driver, storage.read_only).await?,
         };
+        let beside = Beside::prepare(configuration, &driver).await?;
+        let driver = beside.measure(driver);
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
             match mapping::cache::cache(storage) {
-                Some(cache) => builder.descriptor_cache(cache).build(),
+                Some(cache) => builder.descriptor_cache(beside.measure_cache(cache)).build(),
                 None => builder.build(),
             }
         });
@@ -168,7 +179,8 @@ impl ServerBuilder<'_> {
         let upload_key = upload_key(configuration, &*driver).await?;
         let mut options = mapping::http::options(configuration, upload_key);
         options.read_only = read_only.clone();
-        let app = Arc::new(App::guarded(namespace, options, authorize));
+        let app = App::guarded(namespace, options, authorize);
+        let app = Arc::new(beside.around(app));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {
             control: Control::new(
@@ -185,6 +197,7 @@ impl ServerBuilder<'_> {
             tls,
             drain: http.drain_timeout,
             purging: schedule.map(|schedule| (driver, schedule)),
+            beside,
         })
     }
 }

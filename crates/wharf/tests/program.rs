@@ -95,7 +95,8 @@ fn logs_are_json_with_fields_if_so_configured() {
     let text = "version: 0.1
 log: {level: error, formatter: json, fields: {site: 'a \"b\"'}, accesslog: {disabled: true}}
 storage: inmemory
-http: {addr: '127.0.0.1:0', debug: {addr: ':1'}}
+http: {addr: '127.0.0.1:0'}
+policy: {repository: {classes: [image]}}
 ";
     fs::write(&path, text).expect("written");
     let mut command = wharf(&[]);

@@ -26,8 +26,16 @@ pub(crate) const KEYS: &[&str] = &[
 /// The options of a surface that signs the state of uploads with this key.
 pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Options {
     // Every field is named, so that a new one is not forgotten here.
-    let Configuration { log, storage, auth: _, catalog_max_entries, tags_max, http, validation: _ } =
-        configuration;
+    let Configuration {
+        log,
+        storage,
+        auth: _,
+        catalog_max_entries,
+        tags_max,
+        http,
+        health: _,
+        validation: _,
+    } = configuration;
     let Http {
         address: _,
         socket: _,
@@ -41,6 +49,7 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         headers,
         http2,
         h2c,
+        debug: _,
         limits,
     } = http;
     Options {
