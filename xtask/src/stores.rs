@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let only = args.only.as_deref().unwrap_or_default();
         let mut tests = cargo();
         tests.args(["test", "--quiet", "--package", "wharf-registry", "--test", "stores", "--"]);
-        process::show(tests.arg(format!("{suite}{only}")).env(name, value), LIMIT)?;
+        tests.args(["::", "_registry::"].map(|module| format!("{suite}{module}{only}")));
+        process::show(tests.env(name, value), LIMIT)?;
     }
     Ok(())
 }

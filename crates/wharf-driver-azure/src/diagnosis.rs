@@ -51,7 +51,7 @@ fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
         return (parameter, problem);
     }
     match (answer.status, &options.credentials) {
-        (Some(401 | 403), Credentials::SharedKey(_)) if answer.is(&["AuthenticationFailed"]) => {
+        (Some(401 | 403), Credentials::SharedKey(_)) if not_authentic(answer) => {
             ("accountkey", format!("it is not a key of {:?}: {answer}", options.account))
         }
         (Some(401 | 403), _) => (
@@ -65,6 +65,11 @@ fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
         (Some(_), _) => (place(options), format!("the store answered {answer}")),
         (None, _) => (place(options), format!("no answer from the store: {answer}")),
     }
+}
+
+/// Emulators have another code for it, but the same text.
+fn not_authentic(answer: &Answer) -> bool {
+    answer.is(&["AuthenticationFailed"]) || answer.text.contains("failed to authenticate")
 }
 
 /// Where the address comes from.

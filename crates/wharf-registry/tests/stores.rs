@@ -10,11 +10,13 @@ use std::sync::{
 
 use tokio::runtime::Runtime;
 use wharf_registry::{
+    Server,
     config::Configuration,
+    digest::Digest,
     driver::{Capabilities, Driver},
     mapping::open_driver,
 };
-use wharf_testkit::{driver_suite, driver_suite::Subject};
+use wharf_testkit::{driver_suite, driver_suite::Subject, raw::Client};
 
 const CAPABILITIES: Capabilities = Capabilities {
     create_if_absent: true,
@@ -34,6 +36,56 @@ driver_suite!(
     new: || subject("WHARF_TEST_GCS"),
 );
 
+mod s3_registry {
+    #[test]
+    fn clients_get_a_blob_from_the_store_itself() {
+        super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_S3");
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named_and_no_secret_told() {
+        super::refused(
+            "WHARF_TEST_S3",
+            &[
+                ("bucket", "nowhere", "bucket"),
+                ("bucket", "No_Name..", "bucket"),
+                ("accesskey", "nobody", "accesskey"),
+                ("secretkey", "hush", "secretkey"),
+                ("region", "eu-north-7", "region"),
+                ("regionendpoint", "\"http://127.0.0.1:1\"", "regionendpoint"),
+            ],
+        );
+    }
+}
+
+mod azure_registry {
+    #[test]
+    fn clients_get_a_blob_from_the_store_itself() {
+        super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_AZURE");
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named_and_no_secret_told() {
+        super::refused(
+            "WHARF_TEST_AZURE",
+            &[
+                ("container", "nowhere", "container"),
+                ("accountkey", "aHVzaA==", "accountkey"),
+                ("accountkey", "hush!", "accountkey"),
+                ("serviceurl", "\"http://127.0.0.1:1/devstoreaccount1\"", "serviceurl"),
+            ],
+        );
+    }
+}
+
+mod gcs_registry {
+    #[test]
+    fn a_wrong_parameter_is_named_and_no_secret_told() {
+        let gone = ("endpoint", "\"http://127.0.0.1:1\"", "endpoint");
+        super::refused("WHARF_TEST_GCS", &[gone]);
+    }
+}
+
 /// Outlives the tests, and with it the connections that are made while a store is opened.
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().expect("a runtime can be made"));
@@ -42,13 +94,20 @@ static RUNTIME: LazyLock<Runtime> =
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A folder of its own in the store of a variable.
-fn subject(variable: &str) -> Subject {
+fn section(variable: &str) -> String {
     let section = std::env::var(variable).expect("cargo xtask stores sets the variable");
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = format!("suite-{}/{number}", std::process::id());
-    let section = section.replacen('{', &format!("{{rootdirectory: {folder}, "), 1);
-    let text = format!("version: 0.1\nstorage:\n  {section}\n");
-    let configuration = Configuration::load(&text, variable, []).expect("valid").configuration;
+    section.replacen('{', &format!("{{rootdirectory: {folder}, "), 1)
+}
+
+fn configuration(section: &str) -> Configuration {
+    let text = format!("version: 0.1\nstorage:\n  {section}\nhttp: {{addr: '127.0.0.1:0'}}\n");
+    Configuration::load(&text, "c.yml", []).expect("valid").configuration
+}
+
+fn subject(variable: &str) -> Subject {
+    let configuration = configuration(&section(variable));
     let open = move || open(&configuration);
     Subject::over(open()).reopened_by(open)
 }
@@ -58,4 +117,65 @@ fn open(configuration: &Configuration) -> Arc<dyn Driver> {
     let driver = configuration.storage.driver.clone();
     let opening = std::thread::spawn(move || RUNTIME.block_on(open_driver(&driver, false)));
     opening.join().expect("no panic").expect("the store can be opened")
+}
+
+/// Pushes a blob, and follows where a GET of it leads. HEAD is answered by the registry.
+fn clients_get_a_blob_from_the_store_itself(variable: &str) {
+    let configuration = configuration(&section(variable));
+    let server = RUNTIME.block_on(Server::bind(&configuration)).expect("bound");
+    let mut registry = Client::new(server.local_addr());
+    let running = RUNTIME.spawn(server.run(std::future::pending()));
+
+    let content = b"a layer";
+    let digest = Digest::sha256(content).to_string();
+    let path = format!("/v2/app/blobs/uploads/?digest={digest}");
+    assert_eq!(registry.request("POST", &path, &[], content).expect("an answer").status, 201);
+
+    let path = format!("/v2/app/blobs/{digest}");
+    let sent = registry.request("GET", &path, &[], b"").expect("an answer");
+    assert_eq!(sent.status, 307, "{sent:?}");
+    assert_eq!(sent.header("docker-content-digest"), Some(digest.as_str()));
+    let url = sent.header("location").expect("a place");
+    let (host, _) = url.trim_start_matches("http://").split_once('/').expect("a path");
+    let mut store = Client::new(host.parse().expect("an address"));
+    let path = sent.location().expect("a path").to_owned();
+    let ranged = store.request("GET", &path, &[("Range", "bytes=2-4")], b"").expect("an answer");
+    assert_eq!((ranged.status, ranged.body.as_slice()), (206, &b"lay"[..]));
+    let whole = store.request("GET", &path, &[], b"").expect("an answer");
+    assert_eq!((whole.status, whole.body.as_slice()), (200, &content[..]));
+
+    let path = format!("/v2/app/blobs/{digest}");
+    let head = registry.request("HEAD", &path, &[], b"").expect("an answer");
+    assert_eq!((head.status, head.header("content-length")), (200, Some("7")));
+    let missing = format!("/v2/app/blobs/{}", Digest::sha256(b"another"));
+    assert_eq!(registry.request("GET", &missing, &[], b"").expect("an answer").status, 404);
+    running.abort();
+}
+
+/// With one parameter of the section wrong, the server names it. A store that looks at no keys is
+/// told so, and takes any.
+fn refused(variable: &str, cases: &[(&str, &str, &str)]) {
+    for (parameter, value, named) in cases {
+        let section = section(variable);
+        let wrong = with(&section, parameter, value);
+        match RUNTIME.block_on(Server::bind(&configuration(&wrong))).err() {
+            Some(error) => {
+                let error = error.to_string();
+                println!("{error}");
+                let (driver, _) = section.split_once(':').expect("a section");
+                assert!(error.starts_with(&format!("storage.{driver}.{named}: ")), "{error}");
+                for secret in ["hush", "wharf-test-secret", "Eby8vdM02xNOcqFlqU"] {
+                    assert!(!error.contains(secret), "{error}");
+                }
+            }
+            None => println!("skipped: this store takes any {parameter}"),
+        }
+    }
+}
+
+/// A section with another value of a parameter.
+fn with(section: &str, parameter: &str, value: &str) -> String {
+    let (before, after) = section.split_once(&format!(" {parameter}: ")).expect("it is set");
+    let end = after.find([',', '}']).expect("the section ends");
+    format!("{before} {parameter}: {value}{}", &after[end..])
 }

@@ -165,9 +165,9 @@ impl Kind {
     /// What the tests of a store begin with.
     pub(crate) fn suite(self) -> Option<&'static str> {
         match self.real() {
-            Kind::Minio | Kind::Moto => Some("s3::"),
-            Kind::Azure => Some("azure::"),
-            Kind::Gcs => Some("gcs::"),
+            Kind::Minio | Kind::Moto => Some("s3"),
+            Kind::Azure => Some("azure"),
+            Kind::Gcs => Some("gcs"),
             _ => None,
         }
     }
