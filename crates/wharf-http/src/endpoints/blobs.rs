@@ -31,7 +31,9 @@ pub(super) async fn get(call: &Call, name: &RepositoryName, digest: &Digest) -> 
             return Ok(answer.with(header::CONTENT_LENGTH, HeaderValue::from(descriptor.size)));
         }
     }
-    if let Some(elsewhere) = redirect(call, &*repository, digest).await? {
+    if any_store_answers(call.header(&header::RANGE))
+        && let Some(elsewhere) = redirect(call, &*repository, digest).await?
+    {
         return Ok(elsewhere);
     }
     match call.header(&header::RANGE).filter(|_| if_range(&call.headers, digest)) {
@@ -133,6 +135,15 @@ fn part(whole: &Content, range: &Range<u64>) -> Option<Content> {
     }
 }
 
+/// Whether a backend answers such a range as we do. Some know neither several ranges nor those that
+/// count from the end, and fail or send the whole.
+fn any_store_answers(range: Option<&str>) -> bool {
+    let Some(range) = range else { return true };
+    range.strip_prefix("bytes=").is_some_and(|range| {
+        range.starts_with(|first: char| first.is_ascii_digit()) && !range.contains(',')
+    })
+}
+
 /// Sends the client to the backend. `HEAD` is answered here: it is cheaper than another request.
 async fn redirect(
     call: &Call,
@@ -204,5 +215,19 @@ mod tests {
         assert_eq!(bytes, "34");
         assert!(part(&whole, &(3..11)).is_none());
         assert!(part(&Content::Stream(Box::pin(stream::empty())), &(0..1)).is_none());
+    }
+
+    #[test]
+    fn only_ranges_that_every_store_knows_are_left_to_it() {
+        for (range, left) in [
+            (None, true),
+            (Some("bytes=0-9"), true),
+            (Some("bytes=5-"), true),
+            (Some("bytes=-5"), false),
+            (Some("bytes=0-1,3-4"), false),
+            (Some("lines=1-2"), false),
+        ] {
+            assert_eq!(super::any_store_answers(range), left, "{range:?}");
+        }
     }
 }
