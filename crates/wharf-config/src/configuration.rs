@@ -1,7 +1,8 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Health, Http, Log, Storage, Validation, Warning, check, environment,
+    Auth, ConfigError, Health, Http, Log, Storage, StorageMiddleware, Validation, Warning, check,
+    environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -15,6 +16,8 @@ pub struct Configuration {
     pub log: Log,
     /// Where content is kept, and what may be done to it.
     pub storage: Storage,
+    /// `middleware.storage`: where clients are sent to for blobs, the innermost first.
+    pub storage_middleware: Vec<StorageMiddleware>,
     /// Who may do what; `None` for everybody everything.
     pub auth: Option<Auth>,
     /// `catalog.maxentries`: the most repositories in one page of the catalog.
@@ -63,11 +66,21 @@ impl Configuration {
     /// The sections in which another configuration says something else.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         // Every field is named, so that a new one is not forgotten here.
-        let Self { log, storage, catalog_max_entries, tags_max, http, auth, health, validation } =
-            self;
+        let Self {
+            log,
+            storage,
+            storage_middleware,
+            catalog_max_entries,
+            tags_max,
+            http,
+            auth,
+            health,
+            validation,
+        } = self;
         let sections = [
             ("log", *log != other.log),
             ("storage", *storage != other.storage),
+            ("middleware", *storage_middleware != other.storage_middleware),
             ("catalog", *catalog_max_entries != other.catalog_max_entries),
             ("tags", *tags_max != other.tags_max),
             ("http", *http != other.http),
@@ -93,6 +106,7 @@ impl Configuration {
         Ok(Self {
             log: Log::read(&root, warnings)?,
             storage: Storage::read(&root, warnings)?,
+            storage_middleware: StorageMiddleware::read_all(&root)?,
             auth: Auth::read(&root)?,
             catalog_max_entries: u32::try_from(max_entries).unwrap_or(u32::MAX),
             tags_max: root.section("tags")?.value("maxtags")?.filter(|max| *max > 0),

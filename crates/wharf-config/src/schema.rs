@@ -3,7 +3,7 @@
 //! The environment overlay, the search for unknown keys and the tests walk it. To add a key is to add
 //! its row here, a line to the reader of its section, and one to whatever maps it to an option.
 
-use crate::storage;
+use crate::{middleware, storage};
 
 /// A key and what may stand below it.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ const NO_MIDDLEWARE: &str = "middleware is not supported yet";
 const MIDDLEWARE: &[Key] = &[
     free("registry").refused(NO_MIDDLEWARE),
     free("repository").refused(NO_MIDDLEWARE),
-    free("storage").refused(NO_MIDDLEWARE),
+    key("storage", middleware::STORAGE),
 ];
 
 const HTTP: &[Key] = &[

@@ -367,8 +367,8 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "c.yml:3: notifications: notifications are not supported yet",
         ),
         (
-            "middleware:\n  storage:\n    - name: redirect",
-            "c.yml:4: middleware.storage: middleware is not supported yet",
+            "middleware:\n  repository:\n    - name: mine",
+            "c.yml:4: middleware.repository: middleware is not supported yet",
         ),
         (
             "validation: {manifests: {indexes: {platforms: some}}}",

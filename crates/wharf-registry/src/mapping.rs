@@ -9,6 +9,7 @@ pub(crate) mod debug;
 pub(crate) mod driver;
 pub(crate) mod health;
 pub(crate) mod http;
+pub(crate) mod middleware;
 pub(crate) mod purge;
 pub(crate) mod server;
 pub(crate) mod storage;
@@ -27,6 +28,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
         driver::KEYS,
         health::KEYS,
         http::KEYS,
+        middleware::KEYS,
         purge::KEYS,
         server::KEYS,
         storage::KEYS,

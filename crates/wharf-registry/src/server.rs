@@ -165,6 +165,7 @@ impl ServerBuilder<'_> {
         };
         let beside = Beside::prepare(configuration, &driver).await?;
         let driver = beside.measure(driver);
+        let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
             match mapping::cache::cache(storage) {

@@ -115,3 +115,24 @@ async fn what_cannot_be_opened_or_bound_is_named() {
     let failure = Server::bind(&configuration).await.err().expect("taken");
     assert!(matches!(failure, Error::Listen { .. }), "{failure}");
 }
+
+#[tokio::test]
+async fn middleware_sends_clients_elsewhere() {
+    let driver: Arc<dyn Driver> = Arc::new(MemoryDriver::new());
+    let configuration = configuration(
+        "storage: inmemory\nhttp: {addr: '127.0.0.1:0'}\nmiddleware:\n  storage:\n  \
+         - {name: redirect, options: {baseurl: 'http://cdn'}}\n  \
+         - {name: rewrite, options: {scheme: https}}\n  \
+         - {name: rewrite, disabled: true, options: {host: nowhere}}",
+    );
+    let server = Server::builder(&configuration).driver(driver).bind().await.expect("bound");
+    let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let push = format!("POST /v2/a/blobs/uploads/?digest={empty}");
+    let pull = format!("GET /v2/a/blobs/{empty}");
+    let answers = answers(server, &[&push, &pull]).await;
+    assert!(answers[0].starts_with("HTTP/1.1 201 "), "{}", answers[0]);
+    assert!(answers[1].starts_with("HTTP/1.1 307 "), "{}", answers[1]);
+    let place = "location: https://cdn/docker/registry/v2/blobs/sha256/e3/e3b0";
+    assert!(answers[1].to_lowercase().contains(place), "{}", answers[1]);
+    assert!(answers[1].to_lowercase().contains(&format!("docker-content-digest: {empty}")));
+}

@@ -29,6 +29,7 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
     let Configuration {
         log,
         storage,
+        storage_middleware: _,
         auth: _,
         catalog_max_entries,
         tags_max,
