@@ -147,11 +147,12 @@ validation:
     let loaded = load(&text, &[]).expect("valid");
     assert_eq!(
         warnings(&loaded),
-        ["c.yml:22: storage.tag: ignored: how many tags are read at once is fixed",]
+        ["c.yml:22: storage.tag: ignored: how many tags are read at once is fixed"]
     );
     let Configuration {
         log,
         storage,
+        storage_middleware,
         auth,
         catalog_max_entries,
         tags_max,
@@ -160,6 +161,7 @@ validation:
         validation,
     } = loaded.configuration;
     assert_eq!(auth, None);
+    assert!(storage_middleware.is_empty());
 
     assert_eq!(log.level, Level::Debug);
     assert_eq!(log.formatter, Formatter::Json);
