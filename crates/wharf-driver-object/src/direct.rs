@@ -28,6 +28,8 @@ pub(crate) struct DirectUpload {
     /// How many bytes were appended.
     size: u64,
     buffer: Buffer,
+    /// The size of what was there when the first part went.
+    there: Option<u64>,
     way: Way,
     storing: JoinSet<Result<()>>,
     checkpoint: Checkpoint,
@@ -64,6 +66,7 @@ impl DirectUpload {
             size_hint,
             size: 0,
             buffer: Buffer::default(),
+            there: None,
             way: Way::Memory,
             storing: JoinSet::new(),
             checkpoint: Checkpoint::default(),
@@ -150,9 +153,8 @@ impl DirectUpload {
 
     async fn begin(&mut self) -> Result<()> {
         let key = self.key();
-        if let Some(size) = self.size_hint
-            && self.objects.head(&key).await?.is_some_and(|there| there.size == size)
-        {
+        self.there = self.objects.head(&key).await?.map(|there| there.size);
+        if self.there.is_some() && self.there == self.size_hint {
             self.way = Way::Existing;
             return Ok(());
         }
@@ -176,8 +178,10 @@ impl DirectUpload {
             self.ship().await?;
         }
         while self.one_stored().await? {}
-        let there = self.objects.head(&key).await?;
-        if there.as_ref().is_some_and(|there| there.size == self.size) {
+        if matches!(self.way, Way::Existing) {
+            self.there = self.objects.head(&key).await?.map(|there| there.size);
+        }
+        if self.there == Some(self.size) {
             return Ok(Published::Existed);
         }
         let Way::Parts(upload, _) = &mut self.way else {
@@ -195,7 +199,7 @@ impl DirectUpload {
         }
         // There is nothing left to be aborted.
         self.way = Way::Ended;
-        Ok(if there.is_some() { Published::Repaired } else { Published::New })
+        Ok(if self.there.is_some() { Published::Repaired } else { Published::New })
     }
 }
 
