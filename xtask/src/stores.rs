@@ -15,20 +15,37 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 /// moto, where that is not installed) and azurite.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which stores
-    #[arg(value_enum, default_values = ["s3", "azure"])]
+    /// Which stores; without any, S3 and Azure as far as they can be had
+    #[arg(value_enum)]
     kinds: Vec<Kind>,
     /// Run only tests whose name has this in it
     #[arg(long)]
     only: Option<String>,
 }
 
+// === impl Args ===
+
+impl Args {
+    fn kinds(&self) -> Vec<Kind> {
+        if !self.kinds.is_empty() {
+            return self.kinds.clone();
+        }
+        let (there, missing): (Vec<_>, Vec<_>) =
+            [Kind::S3, Kind::Azure].into_iter().partition(|kind| kind.missing().is_none());
+        for kind in missing {
+            let program = kind.missing().unwrap_or_default();
+            println!("{} is not tested: {program} is not installed", kind.name());
+        }
+        there
+    }
+}
+
 /// Runs the tests of each store.
 pub(crate) fn run(args: &Args) -> Outcome {
     let workspace = Workspace::load()?;
-    for kind in &args.kinds {
+    for kind in args.kinds() {
         let Some(suite) = kind.suite() else { continue };
-        let service = Service::start(&workspace, *kind)?;
+        let service = Service::start(&workspace, kind)?;
         let (name, value) = service.variable();
         println!("{}: {}", kind.name(), kind.real().name());
         let only = args.only.as_deref().unwrap_or_default();
