@@ -9,7 +9,7 @@ use wharf_reference::RepositoryName;
 
 use crate::{
     Access, Ask, Authenticate, Authorize, Challenge, Credentials, Denial, Grant, Identity, Needs,
-    Policy, Presented, Rejection, Rule, challenge::Fault, policy::Decision,
+    Policy, Presented, Rejection, Rule, audit, challenge::Fault, policy::Decision,
 };
 
 /// Finds out who asks, and whether they may. What no rule allows is denied.
@@ -27,6 +27,7 @@ struct Caller {
 }
 
 const NOTHING_NEEDED: Rule = Rule::Section("the API, which needs no permission here");
+const CREDENTIALS: Rule = Rule::Section("the credentials, which prove nothing");
 const IDENTITY_NEEDED: Rule = Rule::Section("the API, which needs an identity here");
 
 // === impl Gate ===
@@ -166,16 +167,24 @@ impl Authorize for Gate {
         }
         let identity = match self.identify(&ask).await {
             Ok(identity) => identity,
-            Err(rejection) => return Err(self.reject(&ask, &needs, rejection)),
+            Err(rejection) => {
+                let denial = self.reject(&ask, &needs, rejection);
+                audit::record(&ask, None, &CREDENTIALS, (&denial).into());
+                return Err(denial);
+            }
         };
         match self.decide(identity.as_ref(), &needs) {
             Ok(rule) => {
                 let subject = identity.as_ref().and_then(|identity| identity.subject.clone());
-                tracing::trace!(?subject, %rule, "access granted");
+                audit::record(&ask, identity.as_ref(), &rule, audit::Outcome::Allowed);
                 let policy = Arc::clone(&self.policy);
                 Ok(Grant { subject, rule, may_pull: Arc::new(Caller { identity, policy }) })
             }
-            Err(missing) => Err(self.refuse(&ask, &needs, identity.as_ref(), &missing)),
+            Err(missing) => {
+                let denial = self.refuse(&ask, &needs, identity.as_ref(), &missing);
+                audit::record(&ask, identity.as_ref(), &missing.rule, (&denial).into());
+                Err(denial)
+            }
         }
     }
 }

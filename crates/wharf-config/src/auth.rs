@@ -19,6 +19,8 @@ pub struct Auth {
     /// `auth.deniedstatus`: whether somebody who is known and may not do something is answered with
     /// 403, or with 401 as by the original.
     pub forbids: bool,
+    /// `auth.audit`: a file to which every decision is appended, as a line of JSON.
+    pub audit: Option<PathBuf>,
 }
 
 /// How callers prove who they are.
@@ -87,7 +89,7 @@ struct Url(String);
 struct DeniedStatus(bool);
 
 /// The keys of `auth` that are no controllers.
-const SETTINGS: &[&str] = &["rules", "deniedstatus"];
+const SETTINGS: &[&str] = &["rules", "deniedstatus", "audit"];
 
 const REFRESH: Duration = Duration::from_secs(60 * 60);
 const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
@@ -114,6 +116,7 @@ impl Auth {
             controller,
             rules: set(&auth, "rules")?,
             forbids: set(&auth, "deniedstatus")?.is_none_or(|DeniedStatus(forbids)| forbids),
+            audit: set(&auth, "audit")?,
         }))
     }
 }

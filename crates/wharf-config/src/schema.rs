@@ -129,6 +129,7 @@ const AUTH: &[Key] = &[
     ),
     value("rules"),
     value("deniedstatus"),
+    value("audit"),
 ];
 
 const NO_MIDDLEWARE: &str = "middleware is not supported yet";

@@ -18,7 +18,7 @@ fn auth(text: &str) -> Option<Auth> {
 }
 
 fn open(controller: Controller) -> Option<Auth> {
-    Some(Auth { controller, rules: None, forbids: true })
+    Some(Auth { controller, rules: None, forbids: true, audit: None })
 }
 
 #[test]
@@ -66,9 +66,10 @@ fn the_sections_of_the_original_are_read() {
 
 #[test]
 fn our_own_keys_are_read() {
-    let text = "auth: {htpasswd: {path: /h}, rules: /r, deniedstatus: 401}";
+    let text = "auth: {htpasswd: {path: /h}, rules: /r, deniedstatus: 401, audit: /a}";
     let controller = Controller::Htpasswd { realm: "Registry".into(), path: "/h".into() };
-    assert_eq!(auth(text), Some(Auth { controller, rules: Some("/r".into()), forbids: false }));
+    let (rules, audit) = (Some("/r".into()), Some("/a".into()));
+    assert_eq!(auth(text), Some(Auth { controller, rules, forbids: false, audit }));
     let text = "auth: {token: {realm: 'http://a', issuer: i, service: s, jwksurl: 'https://a/keys', \
                 jwksrefresh: 10m, jwkscas: /ca.pem}}";
     let Some(Auth { controller: Controller::Token(token), .. }) = auth(text) else { panic!() };

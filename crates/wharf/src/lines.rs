@@ -39,13 +39,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Lines {
     /// Starts the thread that writes to `target`.
-    pub(crate) fn to(target: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn to(log: &'static str, target: impl Write + Send + 'static) -> io::Result<Self> {
         let (queue, waiting) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
         thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_all(&waiting, target, &counted))?;
+            .name(format!("{log}-log"))
+            .spawn(move || write_all(log, &waiting, target, &counted))?;
         Ok(Self { queue, dropped })
     }
 
@@ -80,7 +80,7 @@ impl Write for Lines {
     }
 }
 
-fn write_all(waiting: &Receiver<Message>, mut target: impl Write, dropped: &AtomicU64) {
+fn write_all(log: &str, waiting: &Receiver<Message>, mut target: impl Write, dropped: &AtomicU64) {
     for message in waiting {
         // Nothing can be done about a log that cannot be written, and the registry goes on.
         match message {
@@ -94,7 +94,10 @@ fn write_all(waiting: &Receiver<Message>, mut target: impl Write, dropped: &Atom
         }
         let missing = dropped.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            tracing::warn!(missing, "lines of the access log were dropped: nobody reads it");
+            tracing::warn!(
+                missing,
+                "lines of the {log} log were dropped: they are not taken fast enough"
+            );
         }
     }
 }
@@ -128,7 +131,8 @@ mod tests {
     fn a_reader_that_stands_still_costs_lines_and_no_time() {
         let (release, go) = channel();
         let written = Arc::new(Mutex::new(Vec::new()));
-        let mut lines = Lines::to(Stuck { go, written: Arc::clone(&written) }).expect("a thread");
+        let mut lines =
+            Lines::to("test", Stuck { go, written: Arc::clone(&written) }).expect("a thread");
         for _ in 0..WAITING * 2 {
             lines.write_all(b"line\n").expect("it is taken or dropped");
         }

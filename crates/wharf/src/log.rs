@@ -1,6 +1,6 @@
 //! Where logs go: stderr as text or JSON, and a line for each request to stdout, as the original does.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use tracing::{Event, Level, Subscriber, field, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -16,12 +16,12 @@ use tracing_subscriber::{
 };
 use wharf_config::{Formatter, Log};
 
-use crate::lines::Lines;
+use crate::{audit, lines::Lines};
 
 /// The keys that are read here; `log.accesslog.disabled` is for the surface.
 #[cfg(test)]
 pub(crate) const KEYS: &[&str] =
-    &["log.level", "log.formatter", "log.fields", "log.reportcaller", "loglevel"];
+    &["log.level", "log.formatter", "log.fields", "log.reportcaller", "loglevel", "auth.audit"];
 
 /// The line that says where the registry listens, which is written at any level.
 pub(crate) const START: &str = "wharf::start";
@@ -31,9 +31,14 @@ const ACCESS: &str = "wharf::access";
 /// Changes the level while the program runs.
 pub(crate) struct Dial(reload::Handle<Targets, Registry>);
 
-/// Begins to log; the lines that are returned are to be flushed at the end, if there is an access log.
-pub(crate) fn begin(log: &Log) -> Result<(Option<Lines>, Dial), Box<dyn std::error::Error>> {
-    let lines = log.access_log.then(|| Lines::to(std::io::stdout())).transpose()?;
+/// Begins to log, decisions about access to this file; the lines that are returned are to be flushed at
+/// the end.
+pub(crate) fn begin(
+    log: &Log,
+    decisions: Option<&Path>,
+) -> Result<(Vec<Lines>, Dial), Box<dyn std::error::Error>> {
+    let lines = log.access_log.then(|| Lines::to("access", std::io::stdout())).transpose()?;
+    let decisions = decisions.map(audit::open).transpose()?;
     let access = lines.clone().map(|lines| {
         tracing_subscriber::fmt::layer()
             .event_format(MessageOnly)
@@ -41,17 +46,19 @@ pub(crate) fn begin(log: &Log) -> Result<(Option<Lines>, Dial), Box<dyn std::err
             .with_filter(Targets::new().with_target(ACCESS, Level::INFO))
     });
     let (filter, dial) = reload::Layer::new(wanted(log));
-    let subscriber =
-        tracing_subscriber::registry().with(events(log).with_filter(filter)).with(access);
+    let subscriber = tracing_subscriber::registry()
+        .with(events(log).with_filter(filter))
+        .with(access)
+        .with(decisions.clone().map(audit::layer));
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok((lines, Dial(dial)))
+    Ok((lines.into_iter().chain(decisions).collect(), Dial(dial)))
 }
 
 /// Logs what is wrong to stderr, for commands that end by themselves.
 pub(crate) fn to_stderr() -> Result<(), Box<dyn std::error::Error>> {
     let usual = wharf_config::Configuration::default().log;
     let log = Log { level: wharf_config::Level::Warn, access_log: false, ..usual };
-    begin(&log).map(drop)
+    begin(&log, None).map(drop)
 }
 
 // === impl Dial ===
@@ -77,6 +84,7 @@ fn wanted(log: &Log) -> Targets {
         .with_target("wharf", level)
         .with_target(START, level.max(LevelFilter::INFO))
         .with_target(ACCESS, LevelFilter::OFF)
+        .with_target(audit::TARGET, LevelFilter::OFF)
 }
 
 fn events<S>(log: &Log) -> Box<dyn Layer<S> + Send + Sync>

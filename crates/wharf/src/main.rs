@@ -4,6 +4,7 @@
 //! docker/distribution says. Logs go to stderr, one line for each request to stdout.
 
 mod activation;
+mod audit;
 mod auth;
 mod cli;
 mod files;

@@ -1,6 +1,6 @@
 //! `wharf serve`.
 
-use std::{error::Error, path::Path, time::Duration};
+use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
 
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
@@ -13,7 +13,9 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// Serves until a signal says otherwise.
 pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let load::Found { loaded, source } = load::load(path)?;
-    let (access_log, dial) = log::begin(&loaded.configuration.log)?;
+    let auth = loaded.configuration.auth.as_ref();
+    let decisions = auth.and_then(|auth| auth.audit.as_deref());
+    let (lines, dial) = log::begin(&loaded.configuration.log, decisions)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -22,7 +24,7 @@ pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let reload = Reload::new(path, loaded.configuration.clone(), dial);
     let result = runtime.block_on(run(&loaded.configuration, &source, reload));
     runtime.shutdown_timeout(LAST_MOMENT);
-    access_log.iter().for_each(Lines::flush);
+    lines.iter().for_each(Lines::flush);
     result
 }
 
@@ -39,6 +41,11 @@ async fn run(
     let server = server.bind().await?;
     let line = start_line(server.place(), configuration, source);
     tracing::info!(target: log::START, "{line}");
+    if configuration.auth.is_none() && is_reachable(server.local_addr()) {
+        tracing::warn!(
+            "whoever reaches this address may do everything: there is no access control"
+        );
+    }
     let control = server.control();
     tokio::select! {
         ended = server.run(shutdown) => ended?,
@@ -46,6 +53,11 @@ async fn run(
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Whether others than this machine reach it; a socket file has the address 0.0.0.0:0.
+fn is_reachable(address: SocketAddr) -> bool {
+    address.port() != 0 && !address.ip().to_canonical().is_loopback()
 }
 
 /// Everything that somebody who just started a registry should know, on one line.

@@ -41,7 +41,9 @@ struct Published {
 
 /// Whoever is configured to be asked. Files that cannot be used are an error that names them.
 pub(crate) fn authorize(auth: Option<&Auth>) -> Result<Arc<dyn Authorize>, Error> {
-    let Some(Auth { controller, rules, forbids }) = auth else { return Ok(Arc::new(AllowAll)) };
+    let Some(Auth { controller, rules, forbids, audit: _ }) = auth else {
+        return Ok(Arc::new(AllowAll));
+    };
     let policy = match rules {
         Some(path) => Policy::rules(path).map_err(|problem| failure("auth.rules", problem))?,
         None => Policy::Open(section(controller)),
