@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::garbage;
+use crate::{garbage, uploads::Uploads};
 
 /// An OCI container registry, in place of docker/distribution.
 ///
@@ -40,6 +40,9 @@ pub(crate) enum Command {
         config: Option<PathBuf>,
     },
     GarbageCollect(garbage::Args),
+    /// Look after unfinished uploads
+    #[command(subcommand)]
+    Uploads(Uploads),
     /// Look at who may do what
     #[command(subcommand)]
     Auth(AuthCommand),

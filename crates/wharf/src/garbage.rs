@@ -134,7 +134,8 @@ async fn run(driver: Arc<dyn Driver>, args: &Args) -> Result<ExitCode, Box<dyn E
     Ok(if report.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Reads a time as configurations have it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = wharf_config::parse_duration(text);
     duration.ok_or_else(|| "expected a time such as 1h, 30m or 0s".to_owned())
 }

@@ -17,6 +17,7 @@ mod progress;
 mod reload;
 mod serve;
 mod signals;
+mod uploads;
 
 use std::{
     io::{self, Write},
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command.unwrap_or_default() {
         Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::GarbageCollect(args) => garbage::collect(&args),
+        Command::Uploads(command) => uploads::run(&command),
         Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Auth(command) => auth::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Version => version().map(|()| ExitCode::SUCCESS),
