@@ -40,6 +40,7 @@ async fn once(driver: &dyn Driver, options: &purge::Options) {
             purged = report.purged,
             busy = report.busy,
             failed = report.failed,
+            given_up = report.given_up,
             "old uploads were purged"
         ),
         Ok(Err(error)) => tracing::error!(%error, "old uploads could not be purged"),
