@@ -69,6 +69,8 @@ fn build(workspace: &Workspace, target: &str) -> Outcome<PathBuf> {
     }
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--release", "--locked", "--package", "wharf", "--bin", "wharf"]);
+    // Who profiles builds with `--profile profiling`.
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     process::show(cargo.args(["--target", target]), BUILD_LIMIT)?;
     Ok(workspace.target_directory.join(target).join("release").join("wharf"))
 }

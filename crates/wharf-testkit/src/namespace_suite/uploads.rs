@@ -94,17 +94,27 @@ pub async fn a_session_that_was_dropped_goes_on_where_it_stands(registry: Regist
     assert!(stored == content, "the content has changed");
 }
 
+/// A second one is refused when it comes; or, where the store has no locks, when it wants to keep what
+/// it wrote.
 pub async fn a_session_has_one_writer(registry: Registry) {
     let repo = repository(&registry, "a");
     let mut writer = begin(&repo, CreateOptions::default()).await;
     let id = writer.id().clone();
     write(&mut *writer, "he").await;
-    let Err(error) = repo.blobs().resume(&id).await else { panic!("two writers") };
-    assert!(matches!(error.kind(), ErrorKind::UploadBusy(busy) if *busy == id), "{error:?}");
+    let second = repo.blobs().resume(&id).await;
     // To ask where it stands takes nothing away.
     assert!(repo.blobs().status(&id).await.unwrap().size <= 2);
     write(&mut *writer, "llo").await;
     writer.suspend().await.unwrap();
+    let refused = match second {
+        Ok(mut second) => {
+            write(&mut *second, "world").await;
+            second.suspend().await.map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    let error = refused.expect_err("two writers");
+    assert!(matches!(error.kind(), ErrorKind::UploadBusy(busy) if *busy == id), "{error:?}");
     drop(writer);
     let mut writer = resume(&repo, &id).await;
     writer.commit(&Digest::sha256(b"hello")).await.unwrap();
