@@ -196,9 +196,9 @@ impl Peer {
         matches!(self.kind, Kind::Distribution(_)) && self.name == "distribution"
     }
 
-    /// Whether it can keep its store in a bucket as the others do.
+    /// Whether it can keep its store in a bucket as the others do; Debian's build has no driver for it.
     pub(crate) fn knows_buckets(&self) -> bool {
-        matches!(self.kind, Kind::Wharf(_) | Kind::Distribution(_))
+        self.is_ours() || self.is_distribution()
     }
 
     /// Starts it on a store; its own files go to `folder`.
