@@ -1,14 +1,10 @@
 //! Opens a container: makes sure that it can be used, and says what is wrong if it cannot.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use object_store::{
-    RetryConfig,
-    list::{PaginatedListOptions, PaginatedListStore},
-    path::Path,
-};
-use wharf_driver_cloud::{Refused, retry};
-use wharf_driver_object::{ObjectDriver, Store, create_if_absent};
+use object_store::path::Path;
+use wharf_driver_cloud::{Refused, impatient, retry};
+use wharf_driver_object::{ObjectDriver, Store};
 
 use crate::{Options, assemble::Copier, build::Container, diagnosis, sign::Presigner};
 
@@ -25,34 +21,18 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         // Blocks that no list names are gone after a week.
         orphans: None,
     };
-    let settings = wharf_driver_object::Options {
-        prefix: options.root.clone(),
-        create_if_absent,
-        persistent: true,
-        ..wharf_driver_object::Options::default()
-    };
+    let settings = wharf_driver_object::Options::lasting(&options.root, create_if_absent);
     ObjectDriver::new("azure", store, settings)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))
 }
 
-/// Whether create-if-absent holds.
+/// Whether create-if-absent holds; an error in the words of the configuration if nothing works.
 async fn probe(options: &Options) -> Result<bool, Refused> {
     let container = Container::build(options, impatient())?;
     let credentials = container.store.credentials().get_credential().await;
     credentials.map_err(|error| diagnosis::nobody(&error, options))?;
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
-    let answered = match options.read_only {
-        true => {
-            let first = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
-            container.store.list_paginated(Some(root.as_ref()), first).await.map(|_| false)
-        }
-        false => create_if_absent(&container.store, &root).await,
-    };
+    let answered = wharf_driver_object::probe(&container.store, &root, options.read_only).await;
     answered.map_err(|error| diagnosis::explain(&error, options))
-}
-
-/// Whoever starts a server wants to know soon.
-fn impatient() -> RetryConfig {
-    RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..retry() }
 }

@@ -79,6 +79,11 @@ pub fn retry() -> RetryConfig {
     }
 }
 
+/// The same for the first request of all: whoever starts a server wants to know soon.
+pub fn impatient() -> RetryConfig {
+    RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..retry() }
+}
+
 fn certificates(file: &PathBuf) -> Result<Vec<Certificate>, Refused> {
     let refused = |why: String| Refused::new("rootcas", format!("{}: {why}", file.display()));
     let pem = std::fs::read(file).map_err(|error| refused(error.to_string()))?;

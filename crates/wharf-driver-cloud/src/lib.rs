@@ -7,6 +7,6 @@ mod requests;
 pub mod xml;
 
 pub use answer::Answer;
-pub use client::{Client, retry};
+pub use client::{Client, impatient, retry};
 pub use refused::Refused;
 pub use requests::{Reply, Requests};

@@ -1,14 +1,10 @@
 //! Opens a bucket: makes sure that it can be used, and says what is wrong if it cannot.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use object_store::{
-    RetryConfig,
-    list::{PaginatedListOptions, PaginatedListStore},
-    path::Path,
-};
-use wharf_driver_cloud::{Refused, retry};
-use wharf_driver_object::{ObjectDriver, Sign, Store, create_if_absent};
+use object_store::path::Path;
+use wharf_driver_cloud::{Refused, impatient, retry};
+use wharf_driver_object::{ObjectDriver, Sign, Store};
 
 use crate::{Options, build::Bucket, compose::Composer, diagnosis, sign::Presigner};
 
@@ -26,17 +22,12 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         // None is begun: what is composed is objects.
         orphans: None,
     };
-    let settings = wharf_driver_object::Options {
-        prefix: options.root.clone(),
-        create_if_absent,
-        persistent: true,
-        ..wharf_driver_object::Options::default()
-    };
+    let settings = wharf_driver_object::Options::lasting(&options.root, create_if_absent);
     ObjectDriver::new("gcs", store, settings)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))
 }
 
-/// Whether create-if-absent holds.
+/// Whether create-if-absent holds; an error in the words of the configuration if nothing works.
 async fn probe(options: &Options) -> Result<bool, Refused> {
     let bucket = Bucket::build(options, impatient())?;
     if bucket.signed {
@@ -45,17 +36,6 @@ async fn probe(options: &Options) -> Result<bool, Refused> {
     }
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
-    let answered = match options.read_only {
-        true => {
-            let first = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
-            bucket.store.list_paginated(Some(root.as_ref()), first).await.map(|_| false)
-        }
-        false => create_if_absent(&bucket.store, &root).await,
-    };
+    let answered = wharf_driver_object::probe(&bucket.store, &root, options.read_only).await;
     answered.map_err(|error| diagnosis::explain(&error, options))
-}
-
-/// Whoever starts a server wants to know soon.
-fn impatient() -> RetryConfig {
-    RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..retry() }
 }

@@ -22,6 +22,13 @@ pub struct Options {
     pub patience: Duration,
 }
 
+impl Options {
+    /// For a folder of a bucket in which what is stored lasts.
+    pub fn lasting(prefix: &str, create_if_absent: bool) -> Self {
+        Self { prefix: prefix.to_owned(), create_if_absent, persistent: true, ..Self::default() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -1,9 +1,25 @@
 //! What a store really does, found out when the server starts.
 
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, Result, path::Path,
+    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, Result,
+    list::{PaginatedListOptions, PaginatedListStore},
+    path::Path,
 };
 use uuid::Uuid;
+
+/// Finds out whether a store can be used, and whether [create-if-absent](create_if_absent) holds in it.
+/// One that is only read is asked for one entry of a list instead; then nothing is known of it, which
+/// is `false`.
+pub async fn probe<S>(store: &S, prefix: &Path, read_only: bool) -> Result<bool>
+where
+    S: ObjectStore + PaginatedListStore,
+{
+    if !read_only {
+        return create_if_absent(store, prefix).await;
+    }
+    let first = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+    store.list_paginated(Some(prefix.as_ref()), first).await.map(|_| false)
+}
 
 /// Whether create-if-absent holds: some stores take the condition and overwrite all the same. Writes
 /// a small object below `prefix` twice, and removes it.

@@ -6,12 +6,11 @@ use std::{
     str::FromStr,
 };
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 /// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    first: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 /// A text that is not a range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,50 +22,33 @@ pub struct NetworkError(String);
 impl Network {
     /// Whether the address lies in it. An IPv4 address in the clothes of IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.first, address.to_canonical()) {
-            (IpAddr::V4(first), IpAddr::V4(address)) => {
-                same(first.to_bits().into(), address.to_bits().into(), 32, self.bits)
-            }
-            (IpAddr::V6(first), IpAddr::V6(address)) => {
-                same(first.to_bits(), address.to_bits(), 128, self.bits)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 
     pub(crate) const fn v4(a: u8, b: u8, c: u8, bits: u8) -> Self {
-        Self { first: IpAddr::V4(Ipv4Addr::new(a, b, c, 0)), bits }
+        Self(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, 0), bits)))
     }
 
     pub(crate) const fn v6(a: u16, b: u16, bits: u8) -> Self {
-        Self { first: IpAddr::V6(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0)), bits }
+        Self(IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), bits)))
     }
-}
-
-/// Whether two addresses of so many bits begin with the same ones.
-fn same(one: u128, other: u128, width: u8, bits: u8) -> bool {
-    bits == 0 || (one ^ other) >> (width - bits) == 0
 }
 
 impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let wrong = || NetworkError(text.chars().take(64).collect());
-        let (first, bits) = match text.split_once('/') {
-            Some((first, bits)) => (first, Some(bits)),
-            None => (text, None),
+        let network = match text.parse::<IpAddr>() {
+            Ok(address) => Some(IpNet::from(address)),
+            Err(_) => text.parse().ok(),
         };
-        let first: IpAddr = first.parse().map_err(|_| wrong())?;
-        let width = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(width), str::parse).map_err(|_| wrong())?;
-        if bits > width { Err(wrong()) } else { Ok(Self { first, bits }) }
+        network.map(Self).ok_or_else(|| NetworkError(text.chars().take(64).collect()))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
+        self.0.fmt(f)
     }
 }
 

@@ -164,8 +164,8 @@ impl ServerBuilder<'_> {
             None => mapping::driver::open(&storage.driver, storage.read_only).await?,
         };
         let beside = Beside::prepare(configuration, &driver).await?;
-        let driver = beside.measure(driver);
         let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
+        let driver = beside.measure(driver);
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
             match mapping::cache::cache(storage) {
@@ -178,8 +178,7 @@ impl ServerBuilder<'_> {
             false => store::take_up(&driver).await?,
         };
         let upload_key = upload_key(configuration, &*driver).await?;
-        let mut options = mapping::http::options(configuration, upload_key);
-        options.read_only = read_only.clone();
+        let options = mapping::http::options(configuration, upload_key, read_only.clone());
         let app = App::guarded(namespace, options, authorize);
         let app = Arc::new(beside.around(app));
         let schedule = mapping::purge::schedule(&storage.upload_purging);

@@ -13,6 +13,7 @@ pub mod scenarios;
 pub mod double;
 pub mod fixture;
 pub mod gcs;
+pub mod image;
 pub mod process;
 pub mod raw;
 

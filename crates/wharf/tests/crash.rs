@@ -19,12 +19,12 @@ use std::{
 
 use wharf_digest::Digest;
 use wharf_testkit::{
+    image::{self, MANIFEST, Random},
     process::{Server, write_config},
     raw::{Client, Response},
 };
 
 const PUSHERS: u64 = 4;
-const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// What the clients know: what they were promised, and what they had begun.
 #[derive(Default)]
@@ -43,8 +43,6 @@ struct Begun {
     content: Vec<u8>,
     closing: bool,
 }
-
-struct Random(u64);
 
 #[test]
 fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
@@ -114,14 +112,14 @@ fn push_image(
     let layer = random.bytes(layer_size as usize);
     push_blob(client, ledger, random, &repository, config.clone())?;
     push_blob(client, ledger, random, &repository, layer.clone())?;
-    let manifest = image_manifest(&config, &layer);
+    let manifest = image::manifest(&config, &layer);
     let digest = Digest::sha256(&manifest);
     let unique = format!("t{}", digest.encoded());
     for tag in [unique.as_str(), "latest"] {
         let key = (repository.clone(), tag.to_owned());
         entries(ledger).moving.insert(key.clone(), digest);
         let path = format!("/v2/{repository}/manifests/{tag}");
-        let answer = client.request("PUT", &path, &[("Content-Type", OCI_MANIFEST)], &manifest)?;
+        let answer = client.request("PUT", &path, &[("Content-Type", MANIFEST)], &manifest)?;
         assert_eq!(answer.status, 201, "{answer:?}");
         let mut ledger = entries(ledger);
         ledger.moving.remove(&key);
@@ -264,42 +262,6 @@ fn closing(location: &str, digest: &Digest) -> String {
     format!("{location}{joint}digest={digest}")
 }
 
-fn image_manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
-    let descriptor = |media_type: &str, bytes: &[u8]| {
-        let (digest, size) = (Digest::sha256(bytes), bytes.len());
-        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
-    };
-    format!(
-        r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{},"layers":[{}]}}"#,
-        descriptor("application/vnd.oci.image.config.v1+json", config),
-        descriptor("application/vnd.oci.image.layer.v1.tar", layer),
-    )
-    .into_bytes()
-}
-
 fn start(config: &Path) -> Server {
     Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), config).expect("the server starts")
-}
-
-// === impl Random ===
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ (mixed >> 27)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(len + 8);
-        while bytes.len() < len {
-            bytes.extend_from_slice(&self.next().to_le_bytes());
-        }
-        bytes.truncate(len);
-        bytes
-    }
 }

@@ -21,13 +21,13 @@ use std::{
 
 use wharf_digest::Digest;
 use wharf_testkit::{
+    image::{self, MANIFEST, Random},
     process::Server,
     raw::{Client, Response},
 };
 
 const REPLICAS: usize = 3;
 const PUSHERS: u64 = 6;
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// How long a replica lives before it is killed, and how long it stays away.
 const LIFE: Duration = Duration::from_millis(2500);
@@ -58,7 +58,7 @@ struct Pusher<'a> {
     client: Client,
     repository: String,
     ledger: &'a Ledger,
-    state: u64,
+    random: Random,
 }
 
 #[test]
@@ -215,18 +215,18 @@ fn free_address() -> SocketAddr {
 impl<'a> Pusher<'a> {
     fn new(address: SocketAddr, number: u64, ledger: &'a Ledger) -> Self {
         let (client, repository) = (Client::new(address), format!("fleet/p{number}"));
-        Self { client, repository, ledger, state: number + 1 }
+        Self { client, repository, ledger, random: Random(number + 1) }
     }
 
     fn run(mut self, end: Instant) {
         while Instant::now() < end {
             let layer = self.content();
-            let config = format!("{{\"number\":{}}}", self.random(u64::MAX)).into_bytes();
+            let config = format!("{{\"number\":{}}}", self.random.below(u64::MAX)).into_bytes();
             let blobs = [Digest::sha256(&config), Digest::sha256(&layer)];
             for content in [&config, &layer] {
                 self.push_blob(content);
             }
-            let manifest = image(&config, &layer);
+            let manifest = image::manifest(&config, &layer);
             let digest = Digest::sha256(&manifest);
             let path = format!("/v2/{}/manifests/t{}", self.repository, digest.encoded());
             let put = self.until("PUT of a manifest", |client| {
@@ -240,14 +240,9 @@ impl<'a> Pusher<'a> {
 
     /// Some are smaller than the smallest part of a store, some need several.
     fn content(&mut self) -> Vec<u8> {
-        let most = [1000, 3 << 20, 14 << 20][self.random(3) as usize];
-        let length = 2 + self.random(most) as usize;
-        let mut bytes = Vec::with_capacity(length + 8);
-        while bytes.len() < length {
-            bytes.extend_from_slice(&self.random(u64::MAX).to_le_bytes());
-        }
-        bytes.truncate(length);
-        bytes
+        let most = [1000, 3 << 20, 14 << 20][self.random.below(3) as usize];
+        let length = 2 + self.random.below(most);
+        self.random.bytes(length as usize)
     }
 
     fn push_blob(&mut self, content: &[u8]) {
@@ -265,7 +260,7 @@ impl<'a> Pusher<'a> {
         assert_eq!(begun.status, 202, "{begun:?}");
         let mut location = begun.location().expect("a location").to_owned();
         let session = location.split('?').next().expect("a path").to_owned();
-        let (mut sent, chunks) = (0, 1 + self.random(4) as usize);
+        let (mut sent, chunks) = (0, 1 + self.random.below(4) as usize);
         let chunk = content.len().div_ceil(chunks).max(2);
         while sent < content.len() {
             let end = (sent + chunk).min(content.len());
@@ -332,23 +327,4 @@ impl<'a> Pusher<'a> {
             thread::sleep(PAUSE);
         }
     }
-
-    fn random(&mut self, limit: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 27)) % limit.max(1)
-    }
-}
-
-fn image(config: &[u8], layer: &[u8]) -> Vec<u8> {
-    let descriptor = |media_type: &str, bytes: &[u8]| {
-        let (digest, size) = (Digest::sha256(bytes), bytes.len());
-        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#)
-    };
-    format!(
-        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{},"layers":[{}]}}"#,
-        descriptor("application/vnd.oci.image.config.v1+json", config),
-        descriptor("application/vnd.oci.image.layer.v1.tar", layer),
-    )
-    .into_bytes()
 }

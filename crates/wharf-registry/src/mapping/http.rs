@@ -1,6 +1,7 @@
 //! `http`, and what a surface has to know of the rest → [`wharf_http::Options`].
 
 use wharf_config::{Configuration, Http, TrustedProxies};
+use wharf_core::Switch;
 use wharf_http::{Options, Timeouts};
 
 pub(crate) const KEYS: &[&str] = &[
@@ -23,8 +24,13 @@ pub(crate) const KEYS: &[&str] = &[
     "log.accesslog.disabled",
 ];
 
-/// The options of a surface that signs the state of uploads with this key.
-pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Options {
+/// The options of a surface that signs the state of uploads with this key, and changes nothing while
+/// the switch is on.
+pub(crate) fn options(
+    configuration: &Configuration,
+    upload_key: Vec<u8>,
+    read_only: Switch,
+) -> Options {
     // Every field is named, so that a new one is not forgotten here.
     let Configuration {
         log,
@@ -64,7 +70,7 @@ pub(crate) fn options(configuration: &Configuration, upload_key: Vec<u8>) -> Opt
         },
         headers: headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
         delete: storage.delete,
-        read_only: storage.read_only.into(),
+        read_only,
         redirect: storage.redirect,
         max_manifest_bytes: limits.manifest_size.get(),
         max_tags: tags_max.map_or_else(|| Options::default().max_tags, |max| max as usize),
