@@ -1,5 +1,7 @@
 //! A small image, as a client pushes it, and what makes each of many another one.
 
+use std::{fs, io, path::Path};
+
 use wharf_digest::Digest;
 
 /// The media type of [`manifest`].
@@ -20,6 +22,29 @@ pub fn manifest(config: &[u8], layer: &[u8]) -> Vec<u8> {
         descriptor("application/vnd.oci.image.layer.v1.tar", layer),
     )
     .into_bytes()
+}
+
+/// Writes that image to `folder` as an OCI image layout, under the name `latest`, and returns its digest.
+///
+/// # Errors
+///
+/// The folder cannot be written to.
+pub fn write_layout(folder: &Path, config: &[u8], layer: &[u8]) -> io::Result<Digest> {
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs)?;
+    let manifest = manifest(config, layer);
+    for content in [config, layer, &manifest] {
+        fs::write(blobs.join(Digest::sha256(content).encoded()), content)?;
+    }
+    let (digest, size) = (Digest::sha256(&manifest), manifest.len());
+    let name = r#"{"org.opencontainers.image.ref.name":"latest"}"#;
+    let entry = format!(
+        r#"{{"mediaType":"{MANIFEST}","digest":"{digest}","size":{size},"annotations":{name}}}"#
+    );
+    let index = format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#);
+    fs::write(folder.join("index.json"), index)?;
+    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    Ok(digest)
 }
 
 // === impl Random ===

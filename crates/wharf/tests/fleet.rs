@@ -2,6 +2,8 @@
 //! killed with -9 every few seconds: whatever was acknowledged is intact, and whatever was not goes on
 //! from the offset that any replica reports, or is pushed again.
 //!
+//! Where skopeo is installed, it pushes too: it does not resume, so an image of its may take several tries.
+//!
 //! It needs a store (`WHARF_TEST_S3` or `WHARF_TEST_AZURE`, which `cargo xtask services run s3 -- cargo
 //! test -p wharf --test fleet` sets) and nginx; without them it says so and does nothing.
 //! `WHARF_FLEET_SECONDS` is how long it lasts, 20 without it.
@@ -51,6 +53,9 @@ struct Ledger {
     manifests: Mutex<Vec<(String, Digest, Vec<Digest>)>>,
     resumed: AtomicU64,
     restarted: AtomicU64,
+    /// Images that skopeo has pushed, and copies that it gave up.
+    copied: AtomicU64,
+    given_up: AtomicU64,
 }
 
 /// A client that pushes images until the time is over.
@@ -80,6 +85,10 @@ fn replicas_may_die_at_any_moment() {
             let ledger = &ledger;
             scope.spawn(move || Pusher::new(address, number, ledger).run(end));
         }
+        if let Some(skopeo) = program("skopeo") {
+            let ledger = &ledger;
+            scope.spawn(move || copy_until(end, &skopeo, address, ledger));
+        }
         while Instant::now() < end {
             thread::sleep(LIFE);
             fleet.kill_one(kills);
@@ -89,10 +98,13 @@ fn replicas_may_die_at_any_moment() {
     let manifests = ledger.manifests.into_inner().expect("no pusher has failed");
     verify(address, &manifests);
     println!(
-        "{kills} kills: {} images intact, {} uploads resumed, {} begun again",
+        "{kills} kills: {} images intact, {} uploads resumed, {} begun again; of skopeo {} images, \
+         {} copies given up",
         manifests.len(),
         ledger.resumed.into_inner(),
-        ledger.restarted.into_inner()
+        ledger.restarted.into_inner(),
+        ledger.copied.into_inner(),
+        ledger.given_up.into_inner()
     );
     assert!(manifests.len() > 10, "hardly anything was pushed");
 }
@@ -100,6 +112,35 @@ fn replicas_may_die_at_any_moment() {
 /// A storage section of a configuration.
 fn storage() -> Option<String> {
     ["WHARF_TEST_S3", "WHARF_TEST_AZURE"].iter().find_map(|name| env::var(name).ok())
+}
+
+/// Copies one image after the other with skopeo.
+fn copy_until(end: Instant, skopeo: &Path, address: SocketAddr, ledger: &Ledger) {
+    let mut random = Random(0);
+    while Instant::now() < end {
+        let (config, layer) = (random.bytes(200), random.bytes(6 << 20));
+        let folder = tempfile::tempdir().expect("a folder");
+        let digest = image::write_layout(folder.path(), &config, &layer).expect("written");
+        let from = format!("oci:{}:latest", folder.path().display());
+        let to = format!("docker://{address}/fleet/skopeo:t{}", digest.encoded());
+        let begun = Instant::now();
+        while !copied(skopeo, &from, &to) {
+            ledger.given_up.fetch_add(1, Ordering::Relaxed);
+            assert!(begun.elapsed() < PATIENCE, "skopeo cannot push");
+        }
+        ledger.copied.fetch_add(1, Ordering::Relaxed);
+        let blobs = [Digest::sha256(&config), Digest::sha256(&layer)];
+        let mut manifests = ledger.manifests.lock().expect("no pusher has failed");
+        manifests.push(("fleet/skopeo".into(), digest, blobs.into()));
+    }
+}
+
+fn copied(skopeo: &Path, from: &str, to: &str) -> bool {
+    let mut copy = Command::new(skopeo);
+    copy.args(["--command-timeout=30s", "copy", "--quiet", "--preserve-digests"]);
+    copy.args(["--dest-tls-verify=false", from, to]);
+    copy.stdout(Stdio::null()).stderr(Stdio::null());
+    copy.status().expect("skopeo starts").success()
 }
 
 fn verify(address: SocketAddr, manifests: &[(String, Digest, Vec<Digest>)]) {
@@ -121,7 +162,7 @@ fn verify(address: SocketAddr, manifests: &[(String, Digest, Vec<Digest>)]) {
 impl Fleet {
     /// Nothing without nginx.
     fn start(storage: &str) -> Option<Self> {
-        let nginx = nginx()?;
+        let nginx = program("nginx")?;
         let folder = tempfile::tempdir().expect("a folder");
         let ports: Vec<SocketAddr> = (0..=REPLICAS).map(|_| free_address()).collect();
         let (address, replicas) = ports.split_first().expect("there are some");
@@ -178,31 +219,27 @@ fn config(storage: &str, root: &str, address: SocketAddr) -> String {
     )
 }
 
-/// Every request goes to the next replica; what failed at one is not tried at another, so that the
-/// clients have to cope with it.
+/// The front that we ship, with the addresses of these replicas, and its files in `folder`.
 fn front(folder: &Path, address: SocketAddr, replicas: &[SocketAddr]) -> String {
     let own = folder.display();
-    let servers: String =
-        replicas.iter().map(|it| format!("    server {it} max_fails=0;\n")).collect();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/compose/replicas/nginx.conf");
+    let mut text = fs::read_to_string(shipped).expect("it is there");
+    for (number, replica) in (1..).zip(replicas) {
+        text = text.replace(&format!("registry-{number}:5000"), &replica.to_string());
+    }
+    text = text.replace("listen 5000", &format!("listen {address}"));
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
-        .map(|kind| format!("  {kind}_temp_path {own}/{kind};\n"))
+        .map(|kind| format!("{kind}_temp_path {own}/{kind};\n"))
         .collect();
-    format!(
-        "daemon off;\npid {own}/pid;\nerror_log /dev/null;\nworker_processes 1;\nuser root;\n\
-         events {{ worker_connections 1024; }}\nhttp {{\n{temporary}  access_log off;\n  \
-         upstream fleet {{\n{servers}  }}\n  server {{\n    listen {address};\n    \
-         client_max_body_size 0;\n    location / {{\n      proxy_pass http://fleet;\n      \
-         proxy_http_version 1.1;\n      proxy_request_buffering off;\n      \
-         proxy_buffering off;\n      proxy_next_upstream off;\n      \
-         proxy_set_header Host $http_host;\n    }}\n  }}\n}}\n"
-    )
+    text = text.replace("http {\n", &format!("http {{\n{temporary}"));
+    format!("daemon off;\npid {own}/pid;\nerror_log /dev/null;\nuser root;\n{text}")
 }
 
-fn nginx() -> Option<PathBuf> {
+fn program(name: &str) -> Option<PathBuf> {
     let places = env::var_os("PATH").unwrap_or_default();
     let places = env::split_paths(&places).chain(["/usr/sbin".into()]);
-    places.map(|place| place.join("nginx")).find(|path| path.is_file())
+    places.map(|place| place.join(name)).find(|path| path.is_file())
 }
 
 fn free_address() -> SocketAddr {
