@@ -2,6 +2,7 @@
 
 use crate::{
     ConfigError, Warning,
+    nearest::nearest,
     schema::{self, Key, SCHEMA, Shape, Support, join},
     tree::{Entry, Node, Value},
 };
@@ -82,22 +83,12 @@ fn check_shape(
 }
 
 fn unknown(entry: &Entry, path: &str, siblings: &[Key]) -> String {
-    let hint = nearest(&entry.key, siblings).map(|name| join(path, name));
+    let hint = nearest(&entry.key, siblings.iter().map(|key| key.name));
+    let hint = hint.map(|name| join(path, name));
     match hint.or_else(|| elsewhere(&entry.key)) {
         Some(hint) => format!("unknown key, did you mean {hint}?"),
         None => "unknown key".to_owned(),
     }
-}
-
-/// The key that an unknown one is probably meant to be.
-fn nearest<'a>(unknown: &str, keys: &'a [Key]) -> Option<&'a str> {
-    let unknown: Vec<char> = unknown.chars().flat_map(char::to_lowercase).take(64).collect();
-    let tolerance = 1 + unknown.len() / 4;
-    keys.iter()
-        .map(|key| (distance(&unknown, key.name), key.name))
-        .filter(|(distance, _)| *distance <= tolerance)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 /// The path of a key of this very name that has its place somewhere else.
@@ -107,19 +98,4 @@ fn elsewhere(name: &str) -> Option<String> {
         let depth = parts.position(|part| part == name)?;
         Some(path.split('.').take(depth + 1).collect::<Vec<_>>().join("."))
     })
-}
-
-/// How many letters have to be changed, added or taken away (Levenshtein).
-fn distance(a: &[char], b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=a.len()).collect();
-    for (i, letter) in b.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in a.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[a.len()]
 }

@@ -4,11 +4,17 @@
 //! YAML document of its own, so that one variable may set a whole section. A part of a name is a key in
 //! upper case, a number in a list (which may grow by one), or, where the operator makes up the keys,
 //! a new key in lower case.
+//!
+//! The original cannot say a key that contains an underscore, since it divides there. Here such a key of
+//! the schema is recognised (`REGISTRY_STORAGE_AZURE_RETRY_DELAY`), what is left of a name below a map
+//! of plain values is one key (`REGISTRY_STORAGE_GCS_CREDENTIALS_PRIVATE_KEY`), and two underscores are
+//! one that does not divide (`REGISTRY_HTTP_HEADERS_X__ONE_0`).
 
 use std::sync::Arc;
 
 use crate::{
     ConfigError, Place, Warning,
+    nearest::nearest,
     schema::{Key, SCHEMA, Shape},
     tree::{Entry, Node, Value},
     yaml::{self, Origin},
@@ -43,17 +49,17 @@ pub(crate) fn overlay(
     for (name, text) in variables {
         let name: Arc<str> = name.into();
         let place = Place::Variable(name.clone());
-        let parts: Vec<&str> = name[PREFIX.len()..].split('_').collect();
+        let parts = parts(&name[PREFIX.len()..]);
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         if !is_known(SCHEMA, &parts) {
-            warnings.push(Warning::new(place, "", "ignored: no key has this name"));
+            warnings.push(Warning::new(place, "", unknown(&parts)));
             continue;
         }
         let payload = yaml::parse(&text, Origin::Variable(name.clone()))?;
-        let path: Vec<&str> = parts;
-        match set_key(root, SCHEMA, &path, payload) {
+        match set_key(root, SCHEMA, &parts, payload) {
             Ok(()) => {}
             Err(Refusal::Unrecognized) => {
-                warnings.push(Warning::new(place, "", "ignored: no key has this name"));
+                warnings.push(Warning::new(place, "", unknown(&parts)));
             }
             Err(Refusal::Index(part)) => {
                 let problem =
@@ -69,9 +75,51 @@ pub(crate) fn overlay(
     Ok(warnings)
 }
 
+/// Divides a name at its underscores, of which two are one that belongs to a part.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let divides = letter == '_' && letters.next_if_eq(&'_').is_none();
+        match parts.last_mut() {
+            Some(part) if !divides => part.push(letter),
+            _ => parts.push(String::new()),
+        }
+    }
+    parts
+}
+
+/// Says that nothing has this name, and what does that looks like it.
+fn unknown(parts: &[&str]) -> String {
+    const UNKNOWN: &str = "ignored: no key has this name";
+    match suggestion(PREFIX.trim_end_matches('_'), SCHEMA, parts) {
+        Some(name) => format!("{UNKNOWN}, did you mean {name}?"),
+        None => UNKNOWN.to_owned(),
+    }
+}
+
+/// The name of a variable that agrees with the parts up to the first that is wrong, and there nearly.
+fn suggestion(parent: &str, keys: &[Key], parts: &[&str]) -> Option<String> {
+    let (first, _) = parts.split_first()?;
+    let known = keys.iter().find_map(|key| Some((key, key.variable_parts(parts)?)));
+    if let Some((key, length)) = known {
+        let parent = format!("{parent}_{}", key.variable_name());
+        return match key.shape {
+            Shape::Section(keys) | Shape::Choice(keys) => {
+                suggestion(&parent, keys, &parts[length..])
+            }
+            _ => None,
+        };
+    }
+    let names: Vec<String> = keys.iter().map(Key::variable_name).collect();
+    let near = |word: &str| nearest(word, names.iter().map(String::as_str));
+    let name = near(&parts.join("_")).or_else(|| near(first))?;
+    Some(format!("{parent}_{name}"))
+}
+
 /// Whether the first part names a key at all, so that the text of a stranger's variable is not parsed.
 fn is_known(keys: &[Key], parts: &[&str]) -> bool {
-    parts.first().is_some_and(|first| keys.iter().any(|key| key.is_variable(first)))
+    keys.iter().any(|key| key.variable_parts(parts).is_some())
 }
 
 fn set(node: &mut Node, shape: &Shape, path: &[&str], payload: Node) -> Result<(), Refusal> {
@@ -86,6 +134,7 @@ fn set(node: &mut Node, shape: &Shape, path: &[&str], payload: Node) -> Result<(
             *node = std::mem::replace(node, Node::null(payload.place.clone())).spelled_out();
             set_key(node, keys, path, payload)
         }
+        Shape::Map(Shape::Value) => set_made_up(node, &Shape::Value, &[&path.join("_")], payload),
         Shape::Map(item) => set_made_up(node, item, path, payload),
         Shape::List(item) => set_item(node, item, path, payload),
         Shape::Free if matches!(node.value, Value::List(_)) => {
@@ -96,14 +145,14 @@ fn set(node: &mut Node, shape: &Shape, path: &[&str], payload: Node) -> Result<(
 }
 
 fn set_key(node: &mut Node, keys: &[Key], path: &[&str], payload: Node) -> Result<(), Refusal> {
-    let (part, rest) = path.split_first().ok_or(Refusal::Unrecognized)?;
-    let key = keys.iter().find(|key| key.is_variable(part)).ok_or(Refusal::Unrecognized)?;
-    change(node, |name| name == key.name, key.name.to_owned(), &key.shape, rest, payload)
+    let found = keys.iter().find_map(|key| Some((key, key.variable_parts(path)?)));
+    let (key, length) = found.ok_or(Refusal::Unrecognized)?;
+    change(node, |name| name == key.name, key.name.to_owned(), &key.shape, &path[length..], payload)
 }
 
 fn set_made_up(node: &mut Node, item: &Shape, path: &[&str], payload: Node) -> Result<(), Refusal> {
     let (part, rest) = path.split_first().ok_or(Refusal::Unrecognized)?;
-    if part.is_empty() {
+    if part.split('_').any(str::is_empty) {
         return Err(Refusal::Unrecognized);
     }
     change(node, |name| name.to_uppercase() == *part, part.to_lowercase(), item, rest, payload)

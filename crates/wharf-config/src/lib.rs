@@ -12,6 +12,7 @@ mod http;
 mod listen;
 mod log;
 mod middleware;
+mod nearest;
 pub mod schema;
 mod secret;
 mod section;

@@ -274,15 +274,21 @@ pub(crate) fn join(parent: &str, name: &str) -> String {
 // === impl Key ===
 
 impl Key {
-    /// Whether a part of a variable's name means this key.
-    pub(crate) fn is_variable(&self, part: &str) -> bool {
-        match self.variable {
-            Some(variable) => variable == part,
-            None => {
-                self.name.len() == part.len()
-                    && self.name.bytes().zip(part.bytes()).all(|(a, b)| a.to_ascii_uppercase() == b)
-            }
-        }
+    /// How many of these parts of a variable's name mean this key, if they do: as many as its name has
+    /// underscores, and one.
+    pub(crate) fn variable_parts(&self, parts: &[&str]) -> Option<usize> {
+        let name = self.variable_name();
+        let length = match parts.first() {
+            // Two underscores have made one part of it.
+            Some(part) if part.contains('_') => 1,
+            _ => name.split('_').count(),
+        };
+        (parts.get(..length)?.join("_") == name).then_some(length)
+    }
+
+    /// What it is called in a variable.
+    pub(crate) fn variable_name(&self) -> String {
+        self.variable.map_or_else(|| self.name.to_ascii_uppercase(), str::to_owned)
     }
 
     const fn variable(mut self, variable: &'static str) -> Self {

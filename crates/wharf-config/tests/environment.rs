@@ -111,12 +111,10 @@ fn what_no_key_is_called_is_a_warning() {
         "REGISTRY_",
         "REGISTRY__",
         "REGISTRY_FOO",
-        "REGISTRY_HTTP_ADRR",
         "REGISTRY_HTTP_ADDR_X",
         "REGISTRY_HTTP_",
-        "REGISTRY_http_addr",
         "REGISTRY_LOG_FIELDS_",
-        "REGISTRY_STORAGE_S4_BUCKET",
+        "REGISTRY_LOG_FIELDS_A_",
         // What kubernetes injects beside a service called "registry".
         "REGISTRY_PORT_5000_TCP_ADDR",
         "REGISTRY_HEALTH_HTTP_0_URI",
@@ -130,6 +128,49 @@ fn what_no_key_is_called_is_a_warning() {
         let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(warnings, [format!("{name}: ignored: no key has this name")]);
     }
+}
+
+#[test]
+fn a_name_that_is_nearly_one_brings_its_name() {
+    for (name, meant) in [
+        ("REGISTRY_HTTP_ADRR", "REGISTRY_HTTP_ADDR"),
+        ("REGISTRY_http_addr", "REGISTRY_HTTP"),
+        ("REGISTRY_STORAGES_FILESYSTEM_ROOTDIRECTORY", "REGISTRY_STORAGE"),
+        ("REGISTRY_STORAGE_AZURE_RETRY_DELAI", "REGISTRY_STORAGE_AZURE_RETRY_DELAY"),
+        ("REGISTRY_STORAGE_S4_BUCKET", "REGISTRY_STORAGE_S3"),
+        ("REGISTRY_HTTP_DRAIN__TIMEOUT", "REGISTRY_HTTP_DRAINTIMEOUT"),
+    ] {
+        let loaded = load(&[(name, "5s")]).expect(name);
+        let expected = format!("{name}: ignored: no key has this name, did you mean {meant}?");
+        assert_eq!(loaded.warnings[0].to_string(), expected);
+    }
+}
+
+#[test]
+fn keys_with_underscores_can_be_said() {
+    let fields = |variables: &[(&str, &str)]| {
+        let fields = with(variables).log.fields.into_iter().map(|(k, v)| format!("{k}={v}"));
+        fields.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(fields(&[("REGISTRY_LOG_FIELDS_DATA_CENTRE", "x")]), "Service=a data_centre=x");
+    assert_eq!(fields(&[("REGISTRY_LOG_FIELDS_DATA__CENTRE", "x")]), "Service=a data_centre=x");
+    let header = ("REGISTRY_HTTP_HEADERS_X__TWO_0", "c");
+    assert_eq!(headers(&with(&[header])), "X-One=a X-One=b x_two=c");
+
+    let azure = "version: 0.1\nstorage: {azure: {accountname: a, container: c}}";
+    for name in ["RETRY_DELAY", "RETRY__DELAY"] {
+        let variable = (format!("REGISTRY_STORAGE_AZURE_{name}"), "7s".to_owned());
+        let loaded = Configuration::load(azure, "c.yml", [variable]).expect("valid");
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        let Driver::Azure(azure) = loaded.configuration.storage.driver else { panic!("azure") };
+        assert_eq!(azure.copy_poll_delay.as_secs(), 7);
+    }
+    let gcs = "version: 0.1\nstorage: {gcs: {bucket: b}}";
+    let name = "REGISTRY_STORAGE_GCS_CREDENTIALS_PRIVATE_KEY".to_owned();
+    let loaded = Configuration::load(gcs, "c.yml", [(name, "k".to_owned())]).expect("valid");
+    let Driver::Gcs(gcs) = loaded.configuration.storage.driver else { panic!("gcs") };
+    let wharf_config::storage::gcs::Credentials::Key(key) = gcs.credentials else { panic!("key") };
+    assert_eq!(key[0].0, "private_key");
 }
 
 #[test]
