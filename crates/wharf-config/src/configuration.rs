@@ -1,8 +1,8 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Health, Http, Log, Storage, StorageMiddleware, Validation, Warning, check,
-    environment,
+    Auth, ConfigError, Document, Health, Http, Log, Storage, StorageMiddleware, Validation,
+    Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -39,6 +39,8 @@ pub struct Loaded {
     pub configuration: Configuration,
     /// What was asked for in vain.
     pub warnings: Vec<Warning>,
+    /// How it was asked for, the variables included.
+    pub document: Document,
 }
 
 /// The versions of the schema that there are.
@@ -60,7 +62,7 @@ impl Configuration {
         let mut warnings = environment::overlay(&mut tree, environment)?;
         tree.spell_out_choices(SCHEMA);
         let configuration = Self::read(&tree, &mut warnings)?;
-        Ok(Loaded { configuration, warnings })
+        Ok(Loaded { configuration, warnings, document: Document::new(tree) })
     }
 
     /// The sections in which another configuration says something else.

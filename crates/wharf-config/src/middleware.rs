@@ -2,7 +2,7 @@
 
 use crate::{
     ConfigError,
-    schema::{Shape, section, value},
+    schema::{Shape, flag, section, text, url, word},
     section::{Found, Scalar, Section},
 };
 
@@ -27,18 +27,19 @@ pub enum StorageMiddleware {
 
 /// The keys of an item of `middleware.storage`.
 pub(crate) const STORAGE: Shape = Shape::List(&Shape::Section(&[
-    value("name"),
-    value("disabled"),
+    word("name", &["redirect", "rewrite"], "Which one; it has to be there."),
+    flag("disabled", "It is not there."),
     section(
         "options",
         &[
-            value("baseurl"),
-            value("basepath"),
-            value("scheme"),
-            value("host"),
-            value("trimpathprefix"),
+            url("baseurl", "`redirect`: where clients are sent to."),
+            text("basepath", "`redirect`: the path below that."),
+            word("scheme", &["http", "https"], "`rewrite`: the scheme of the URL."),
+            text("host", "`rewrite`: the host of the URL."),
+            text("trimpathprefix", "`rewrite`: what is cut off the path of the URL."),
         ],
-    ),
+    )
+    .doc("What it needs."),
 ]));
 
 const NO_CLOUDFRONT: &str = "cloudfront is not supported yet; redirect sends clients to a \

@@ -1,250 +1,401 @@
 //! Every key there is, in one table.
 //!
-//! The environment overlay, the search for unknown keys and the tests walk it. To add a key is to add
-//! its row here, a line to the reader of its section, and one to whatever maps it to an option.
+//! The environment overlay, the search for unknown keys, `wharf config print`, the documents
+//! (docs/configuration.md, docs/config.schema.json) and the tests walk it. To add a key is to add its row
+//! here, a line to the reader of its section, and one to whatever maps it to an option.
+
+mod key;
+mod old;
 
 use crate::{middleware, storage};
 
-/// A key and what may stand below it.
-#[derive(Debug)]
-pub struct Key {
-    /// What it is called in a file.
-    pub name: &'static str,
-    /// What it is called in a variable, where that is not its name in upper case.
-    pub variable: Option<&'static str>,
-    /// What it holds.
-    pub shape: Shape,
-    /// What becomes of it.
-    pub support: Support,
-}
-
-/// What a key holds.
-#[derive(Debug)]
-pub enum Shape {
-    /// One text, number, flag or duration.
-    Value,
-    /// These keys.
-    Section(&'static [Key]),
-    /// One of these keys, or just its name; some of them may be settings for whichever it is. What
-    /// is not among them is an error: nobody chooses something in order to go without it.
-    Choice(&'static [Key]),
-    /// Keys that the operator makes up, with values of one shape.
-    Map(&'static Shape),
-    /// Items of one shape.
-    List(&'static Shape),
-    /// Anything: only its owner knows.
-    Free,
-}
-
-/// What becomes of a key that is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// It is read.
-    Read,
-    /// It has no effect, which is no harm; the operator is told this.
-    Ignored(&'static str),
-    /// It has no effect, which the operator could not want: an error that says this, if the key is
-    /// set to anything.
-    Refused(&'static str),
-}
+pub(crate) use self::key::*;
+pub use self::key::{Key, Kind, Origin, Shape, Support};
 
 /// The keys of the whole file.
 pub static SCHEMA: &[Key] = &[
-    value("version"),
-    section("log", LOG),
-    value("loglevel"),
-    choice("storage", STORAGE),
-    choice("auth", AUTH),
-    section("middleware", MIDDLEWARE),
-    section("catalog", &[value("maxentries")]),
-    section("tags", &[value("maxtags")]),
-    section("http", HTTP),
-    free("notifications").refused("notifications are not supported yet"),
-    free("redis").ignored("redis is not supported yet"),
-    section("health", HEALTH),
-    free("proxy").refused("a pull-through cache is not supported yet"),
-    section("validation", VALIDATION),
-    free("policy").ignored("classes of repositories are not supported yet"),
+    word("version", &["0.1"], "The version of this schema; it has to be there."),
+    section("log", LOG).doc("What is logged, and how."),
+    word("loglevel", LEVELS, "What `log.level` was once called.").version_2(),
+    choice("storage", STORAGE)
+        .doc("Where content is kept, by exactly one driver, and what may be done to it."),
+    choice("auth", AUTH)
+        .optional()
+        .doc("Who may do what; everybody everything if it is not given."),
+    section("middleware", MIDDLEWARE).doc("What stands between the registry and its storage."),
+    section("catalog", CATALOG).doc("The list of repositories."),
+    section("tags", TAGS).doc("The list of tags."),
+    section("http", HTTP).doc("Where and how it is served."),
+    free("notifications")
+        .refused("notifications are not supported yet")
+        .doc("Who is told of what happens."),
+    free("redis").ignored("redis is not supported yet").doc("A cache that several servers share."),
+    section("health", HEALTH).doc("What has to be well for anything to be served."),
+    section("proxy", PROXY)
+        .refused("a pull-through cache is not supported yet")
+        .doc("Another registry, of which this one is a cache."),
+    section("validation", VALIDATION).doc("Which manifests are taken."),
+    section("policy", POLICY)
+        .ignored("classes of repositories are not supported yet")
+        .doc("Which kinds of content are taken."),
+    section("compatibility", old::COMPATIBILITY)
+        .version_2()
+        .doc("What served clients older than Docker 1.10."),
+    section("reporting", old::REPORTING)
+        .version_2()
+        .ignored("errors are logged, and sent to nobody")
+        .doc("Services that errors were sent to."),
 ];
 
+const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
+const FORMATTERS: &[&str] = &["text", "json", "logstash"];
+
 const LOG: &[Key] = &[
-    section("accesslog", &[value("disabled")]),
-    value("level"),
-    value("formatter"),
-    key("fields", Shape::Map(&Shape::Value)),
-    value("reportcaller"),
-    free("hooks").ignored("hooks of the log are not supported yet"),
+    section("accesslog", &[flag("disabled", "No line is written for a request.")])
+        .doc("A line for every request, on stdout."),
+    word("level", LEVELS, "From which weight on something is logged.").or("info"),
+    word("formatter", FORMATTERS, "What a line looks like.").or("text"),
+    text("fields", "Fields of your own that stand in every line.").map(),
+    flag("reportcaller", "Every line names its place in the source."),
+    sections("hooks", &Shape::Section(old::HOOK))
+        .ignored("hooks of the log are not supported yet")
+        .doc("Mails about what is logged."),
 ];
 
 const STORAGE: &[Key] = &[
-    section("filesystem", &[value("rootdirectory"), value("maxthreads")]),
-    section("inmemory", &[]),
-    section("s3", storage::s3::KEYS),
-    section("s3aws", storage::s3::KEYS),
-    section("azure", storage::azure::KEYS),
-    section("gcs", storage::gcs::KEYS),
-    section("tag", &[value("concurrencylimit")]).ignored("how many tags are read at once is fixed"),
-    section("delete", &[value("enabled")]),
-    section("redirect", &[value("disable")]),
     section(
-        "cache",
+        "filesystem",
         &[
-            value("blobdescriptor"),
-            value("layerinfo"),
-            value("blobdescriptorsize"),
-            value("manifestmemory"),
+            path("rootdirectory", "The folder that everything is kept in.").or("/var/lib/registry"),
+            number("maxthreads", "How many operations run at once; at least 25.").or("100"),
         ],
-    ),
+    )
+    .optional()
+    .doc("A driver: a folder."),
+    section("inmemory", &[])
+        .optional()
+        .doc("A driver: the memory of the process, which forgets at its end."),
+    section("s3", storage::s3::KEYS)
+        .optional()
+        .doc("A driver: a bucket of Amazon S3, or of anything that speaks its protocol."),
+    section("s3aws", storage::s3::KEYS).optional().doc("Another name of `s3`."),
+    section("azure", storage::azure::KEYS)
+        .optional()
+        .doc("A driver: a container of Azure Blob Storage."),
+    section("gcs", storage::gcs::KEYS)
+        .optional()
+        .doc("A driver: a bucket of Google Cloud Storage."),
+    free("swift").version_2().refused(old::NO_SWIFT).doc("A driver: a container of OpenStack."),
+    free("oss").version_2().refused(old::NO_OSS).doc("A driver: a bucket of Alibaba Cloud."),
+    section("tag", &[number("concurrencylimit", "How many tags are read at once.")])
+        .ignored("how many tags are read at once is fixed")
+        .doc("How tags are read."),
+    section("delete", &[flag("enabled", "Clients may delete.")]).doc("Deletes by clients."),
+    section(
+        "redirect",
+        &[flag("disable", "Clients get content from here, and are never sent on.")],
+    )
+    .doc("Clients are sent to a store that can answer them itself."),
+    section("cache", CACHE).doc("What is remembered of the store."),
     section(
         "maintenance",
         &[
-            section(
-                "uploadpurging",
-                &[value("enabled"), value("age"), value("interval"), value("dryrun")],
-            ),
-            section("readonly", &[value("enabled")]),
+            section("uploadpurging", PURGING).doc("What happens to uploads that nobody finishes."),
+            section("readonly", &[flag("enabled", "Nothing is changed; clients get 405.")])
+                .doc("A store that is not written to; changes while it runs, by SIGHUP."),
         ],
+    )
+    .doc("What keeps a store in order."),
+];
+
+const CACHES: &[&str] = &["inmemory", "redis"];
+
+const CACHE: &[Key] = &[
+    word(
+        "blobdescriptor",
+        CACHES,
+        "Where descriptors of blobs are remembered; nowhere if not given.",
     ),
+    word("layerinfo", CACHES, "What `blobdescriptor` was once called.").version_2(),
+    number("blobdescriptorsize", "How many are remembered in memory; no bound if 0 or less.")
+        .or("10000"),
+    bytes("manifestmemory", "What manifests may hold of the memory; 0 for none.")
+        .or("33554432")
+        .ours(),
+];
+
+const PURGING: &[Key] = &[
+    flag("enabled", "Whether they are removed at all.").or("true"),
+    time("age", "Those that began so long ago are.").or("168h"),
+    time("interval", "How often they are looked for.").or("24h"),
+    flag("dryrun", "They are only logged."),
+];
+
+const STATUSES: &[&str] = &["403", "401"];
+const ALGORITHMS: &[&str] = &[
+    "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+    "HS256", "HS384", "HS512",
 ];
 
 const AUTH: &[Key] = &[
-    free("none").ignored("there is no access control to configure"),
-    section("silly", &[value("realm"), value("service")]),
-    section("htpasswd", &[value("realm"), value("path")]),
+    free("none")
+        .ignored("there is no access control to configure")
+        .doc("Everybody may do everything."),
     section(
-        "token",
+        "silly",
         &[
-            value("realm"),
-            value("issuer"),
-            value("service"),
-            value("rootcertbundle"),
-            value("jwks"),
-            value("jwksurl"),
-            value("jwksrefresh"),
-            key("jwkscas", Shape::List(&Shape::Value)),
-            value("autoredirect"),
-            value("autoredirectpath"),
-            key("signingalgorithms", Shape::List(&Shape::Value)),
+            text("realm", "Where tokens are said to be had; it has to be there."),
+            text("service", "What they are said to be for; it has to be there."),
         ],
-    ),
-    value("rules"),
-    value("deniedstatus"),
-    value("audit"),
+    )
+    .optional()
+    .doc("Whoever says anything may do everything; for tests."),
+    section(
+        "htpasswd",
+        &[
+            text("realm", "What the password is for, in the words of a browser's window.")
+                .or("Registry"),
+            path("path", "The file of users and hashes; it has to be there."),
+        ],
+    )
+    .optional()
+    .doc("Users and passwords of a file."),
+    section("token", TOKEN).optional().doc("Tokens of a token server."),
+    path("rules", "A file of rules that say who may do what.").ours(),
+    word("deniedstatus", STATUSES, "What somebody is told who is known and may not.")
+        .or("403")
+        .ours(),
+    path("audit", "A file to which every decision is appended, as a line of JSON.").ours(),
+];
+
+const TOKEN: &[Key] = &[
+    url("realm", "Where tokens are to be had; it has to be there, unless `autoredirect` is on."),
+    text("issuer", "Who has to have signed them; it has to be there."),
+    text("service", "What they have to be for; it has to be there."),
+    path("rootcertbundle", "A PEM file of the certificates that vouch for their keys."),
+    path("jwks", "A file with a JWK set of their keys."),
+    url("jwksurl", "Where that set is published.").ours(),
+    time("jwksrefresh", "How old it may become.").or("1h").ours(),
+    path("jwkscas", "PEM files of authorities for that server, besides those of the system.")
+        .list()
+        .ours(),
+    flag("autoredirect", "The realm is `autoredirectpath` on the host that the client asks."),
+    text("autoredirectpath", "The path of that.").or("/auth/token"),
+    word(
+        "signingalgorithms",
+        ALGORITHMS,
+        "Which ones are taken; all with public keys if none is named.",
+    )
+    .list(),
 ];
 
 const NO_MIDDLEWARE: &str = "middleware is not supported yet";
 
 const MIDDLEWARE: &[Key] = &[
-    free("registry").refused(NO_MIDDLEWARE),
-    free("repository").refused(NO_MIDDLEWARE),
-    key("storage", middleware::STORAGE),
+    free("registry")
+        .refused(NO_MIDDLEWARE)
+        .doc("Plug-ins around the whole; the original comes with none."),
+    free("repository")
+        .refused(NO_MIDDLEWARE)
+        .doc("Plug-ins around a repository; the original comes with none."),
+    key("storage", middleware::STORAGE)
+        .doc("Where clients are sent to for blobs, innermost first."),
 ];
 
+const CATALOG: &[Key] =
+    &[number("maxentries", "The most repositories in one page; more is an error.").or("1000")];
+
+const TAGS: &[Key] = &[number(
+    "maxtags",
+    "The most tags in one page that is asked for with `n`; 1000 if not given or 0.",
+)];
+
 const HTTP: &[Key] = &[
-    value("addr"),
-    value("net"),
-    key("trustedproxies", Shape::List(&Shape::Value)),
-    value("host"),
-    value("prefix"),
-    value("secret"),
-    value("relativeurls"),
-    value("draintimeout"),
-    section("tls", TLS),
-    key("headers", Shape::Map(&Shape::List(&Shape::Value))),
-    section("debug", &[value("addr"), section("prometheus", &[value("enabled"), value("path")])]),
-    section("http2", &[value("disabled")]),
-    section("h2c", &[value("enabled")]),
+    address("addr", "Where it listens: a port, or the path of a socket file if `net` is `unix`.")
+        .or("127.0.0.1:5000"),
+    word("net", &["tcp", "unix"], "Whether `addr` is a port or a socket file.").or("tcp"),
+    text(
+        "trustedproxies",
+        "Whose `Forwarded` and `X-Forwarded-*` headers count: addresses, \
+          networks, or `any`; private networks if not given.",
+    )
+    .list()
+    .ours(),
+    url("host", "The URL that clients know it by; taken from the request if not given."),
+    text("prefix", "What stands before `/v2/`.").or("/"),
+    text("secret", "Signs the state of uploads; kept in the store if not given.").secret(),
+    flag("relativeurls", "Locations go without scheme and host."),
+    time("draintimeout", "How long requests may go on once the end was asked for.").or("10s"),
+    section("tls", TLS).optional().doc("Connections that nobody on their way can read or change."),
+    text("headers", "Headers on every answer: each name with a list of values.").headers(),
     section(
-        "limits",
+        "debug",
         &[
-            value("headertimeout"),
-            value("idletimeout"),
-            value("stalltimeout"),
-            value("headersize"),
-            value("manifestsize"),
-            value("readmemory"),
-            value("connections"),
+            address("addr", "Where they are; nowhere if not given."),
+            section(
+                "prometheus",
+                &[
+                    flag("enabled", "Numbers are counted, and shown."),
+                    text("path", "Where they are shown.").or("/metrics"),
+                ],
+            )
+            .doc("Numbers for Prometheus."),
         ],
-    ),
+    )
+    .doc("Pages for operators: health and numbers."),
+    section("http2", &[flag("disabled", "HTTP/1.1 only.")]).doc("HTTP/2 over TLS."),
+    section("h2c", &[flag("enabled", "HTTP/2 without TLS, too.")]).doc("HTTP/2 without TLS."),
+    section("limits", LIMITS).ours().doc("How patient it is, and how much it takes at once."),
+];
+
+const LIMITS: &[Key] = &[
+    time("headertimeout", "A request's headers must arrive within this time.").or("30s").ours(),
+    time("idletimeout", "A connection without a request is closed after it.").or("2m").ours(),
+    time("stalltimeout", "A body that makes no progress for so long is given up.").or("60s").ours(),
+    bytes("headersize", "The longest line and headers of a request; at least 8192.")
+        .or("65536")
+        .ours(),
+    bytes("manifestsize", "The largest manifest that is taken.").or("4194304").ours(),
+    bytes("readmemory", "What all readers of files may hold together.").or("67108864").ours(),
+    number("connections", "How many connections there may be at a time; 0 for as many as come.")
+        .or("0")
+        .ours(),
 ];
 
 const NO_ACME: &str = "certificates from Let's Encrypt are not supported yet: have another program \
                        renew them, and name its files in http.tls.certificate and http.tls.key";
 
+const VERSIONS: &[&str] = &["tls1.2", "tls1.3"];
+const CLIENT_AUTHS: &[&str] = &["require-and-verify-client-cert", "verify-client-cert-if-given"];
+
 const TLS: &[Key] = &[
-    value("certificate"),
-    value("key"),
-    key("clientcas", Shape::List(&Shape::Value)),
-    value("clientauth"),
-    value("minimumtls"),
-    key("ciphersuites", Shape::List(&Shape::Value)),
+    path("certificate", "A PEM file: the certificate and those that vouch for it."),
+    path("key", "A PEM file: its private key."),
+    path("clientcas", "PEM files of the authorities whose clients are let in.").list(),
+    word(
+        "clientauth",
+        CLIENT_AUTHS,
+        "Whether clients need a certificate; they do if there are \
+          `clientcas`.",
+    ),
+    word("minimumtls", VERSIONS, "The oldest version that is spoken.").or("tls1.2"),
+    text(
+        "ciphersuites",
+        "Which ones are offered, by the names of Go; all that are safe if none is \
+          named.",
+    )
+    .list(),
     section(
         "letsencrypt",
         &[
-            value("cachefile"),
-            value("email"),
-            key("hosts", Shape::List(&Shape::Value)),
-            value("directoryurl"),
+            path("cachefile", "The folder that certificates are kept in."),
+            text("email", "Whom Let's Encrypt may write to."),
+            text("hosts", "The names that certificates are for.").list(),
+            url("directoryurl", "Another authority that speaks ACME."),
         ],
     )
-    .refused(NO_ACME),
+    .refused(NO_ACME)
+    .doc("Certificates that come and are renewed by themselves."),
 ];
 
 const HEALTH: &[Key] = &[
-    value("serve"),
-    section("storagedriver", &[value("enabled"), value("interval"), value("threshold")]),
-    key(
+    flag("serve", "A check that fails shows on `/debug/health` only, and requests are served.")
+        .ours(),
+    section("storagedriver", &[flag("enabled", "The store has to answer."), INTERVAL, THRESHOLD])
+        .doc("Looks whether the store is there."),
+    sections(
         "file",
-        Shape::List(&Shape::Section(&[value("file"), value("interval"), value("threshold")])),
+        &Shape::Section(&[path("file", "Which; it has to be there."), INTERVAL, THRESHOLD]),
     )
-    .variable("FILECHECKERS"),
-    key(
+    .variable("FILECHECKERS")
+    .doc("Files that must not exist."),
+    sections(
         "http",
-        Shape::List(&Shape::Section(&[
-            value("uri"),
-            key("headers", Shape::Map(&Shape::List(&Shape::Value))),
-            value("statuscode"),
-            value("timeout"),
-            value("interval"),
-            value("threshold"),
-        ])),
+        &Shape::Section(&[
+            url("uri", "Which; it has to be there."),
+            text("headers", "What is sent with the request.").headers().secret(),
+            number("statuscode", "What it has to answer.").or("200"),
+            TIMEOUT,
+            INTERVAL,
+            THRESHOLD,
+        ]),
     )
-    .variable("HTTPCHECKERS"),
-    key(
+    .variable("HTTPCHECKERS")
+    .doc("URLs that have to answer `HEAD`."),
+    sections(
         "tcp",
-        Shape::List(&Shape::Section(&[
-            value("addr"),
-            value("timeout"),
-            value("interval"),
-            value("threshold"),
-        ])),
+        &Shape::Section(&[
+            address("addr", "Which; it has to be there."),
+            TIMEOUT,
+            INTERVAL,
+            THRESHOLD,
+        ]),
     )
-    .variable("TCPCHECKERS"),
+    .variable("TCPCHECKERS")
+    .doc("Addresses that have to take connections."),
 ];
 
-const PATTERNS: Shape = Shape::List(&Shape::Value);
+const INTERVAL: Key = time("interval", "How often is looked.").or("10s");
+const TIMEOUT: Key = time("timeout", "How long an answer may take.").or("10s");
+const THRESHOLD: Key = number("threshold", "How often in a row it may fail.").or("1");
+
+const PROXY: &[Key] = &[
+    url("remoteurl", "The other registry."),
+    text("username", "Who we are there."),
+    text("password", "The proof of it.").secret(),
+    section(
+        "exec",
+        &[
+            path("command", "A program that knows user and password."),
+            time("lifetime", "How long what it says holds; asked once if not given."),
+        ],
+    )
+    .doc("Credentials from a helper of Docker."),
+    time("ttl", "How long content is kept; 0 for ever.").or("168h"),
+    time("cachewritetimeout", "How long it may take to keep it.").or("5m"),
+];
 
 const VALIDATION: &[Key] = &[
-    value("enabled"),
-    value("disabled"),
+    flag("enabled", "Overrules `disabled`.").version_2(),
+    flag("disabled", "Neither URLs of layers nor children of indexes are looked at."),
     section(
         "manifests",
         &[
-            value("sparse"),
-            section("urls", &[key("allow", PATTERNS), key("deny", PATTERNS)]),
+            flag("sparse", "Manifests are taken whose blobs are not all there.").ours(),
+            section(
+                "urls",
+                &[
+                    pattern("allow", "What URLs of layers must match one of.").list(),
+                    pattern("deny", "What URLs of layers must not match.").list(),
+                ],
+            )
+            .doc("Layers that are somewhere else."),
             section(
                 "indexes",
                 &[
-                    value("platforms"),
-                    key(
+                    word("platforms", &["all", "none", "list"], "Which ones must be there.")
+                        .or("all"),
+                    sections(
                         "platformlist",
-                        Shape::List(&Shape::Section(&[value("architecture"), value("os")])),
-                    ),
+                        &Shape::Section(&[
+                            text("architecture", "Such as `amd64`; it has to be there."),
+                            text("os", "Such as `linux`; it has to be there."),
+                        ]),
+                    )
+                    .doc("Those, if `platforms` is `list`."),
                 ],
-            ),
+            )
+            .doc("The children of indexes."),
         ],
-    ),
+    )
+    .doc("What is looked at."),
 ];
+
+const POLICY: &[Key] = &[section(
+    "repository",
+    &[word("classes", &["image", "plugin"], "Which ones; all if none is named.").list()],
+)
+.doc("Kinds of content, by the media type of their configuration.")];
 
 /// The paths of all keys that are read and hold something of their own, in the order of the table:
 /// `http.addr`, `validation.manifests.indexes.platformlist`. A driver without settings counts.
@@ -269,60 +420,4 @@ fn collect(parent: &str, keys: &[Key], paths: &mut Vec<String>) {
 /// The path of a key.
 pub(crate) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
-}
-
-// === impl Key ===
-
-impl Key {
-    /// How many of these parts of a variable's name mean this key, if they do: as many as its name has
-    /// underscores, and one.
-    pub(crate) fn variable_parts(&self, parts: &[&str]) -> Option<usize> {
-        let name = self.variable_name();
-        let length = match parts.first() {
-            // Two underscores have made one part of it.
-            Some(part) if part.contains('_') => 1,
-            _ => name.split('_').count(),
-        };
-        (parts.get(..length)?.join("_") == name).then_some(length)
-    }
-
-    /// What it is called in a variable.
-    pub(crate) fn variable_name(&self) -> String {
-        self.variable.map_or_else(|| self.name.to_ascii_uppercase(), str::to_owned)
-    }
-
-    const fn variable(mut self, variable: &'static str) -> Self {
-        self.variable = Some(variable);
-        self
-    }
-
-    pub(crate) const fn ignored(mut self, why: &'static str) -> Self {
-        self.support = Support::Ignored(why);
-        self
-    }
-
-    pub(crate) const fn refused(mut self, why: &'static str) -> Self {
-        self.support = Support::Refused(why);
-        self
-    }
-}
-
-pub(crate) const fn key(name: &'static str, shape: Shape) -> Key {
-    Key { name, variable: None, shape, support: Support::Read }
-}
-
-pub(crate) const fn value(name: &'static str) -> Key {
-    key(name, Shape::Value)
-}
-
-const fn free(name: &'static str) -> Key {
-    key(name, Shape::Free)
-}
-
-pub(crate) const fn section(name: &'static str, keys: &'static [Key]) -> Key {
-    key(name, Shape::Section(keys))
-}
-
-const fn choice(name: &'static str, keys: &'static [Key]) -> Key {
-    key(name, Shape::Choice(keys))
 }

@@ -401,7 +401,7 @@ fn storage_has_exactly_one_driver() {
             "c.yml:4: storage: several storage drivers: inmemory, filesystem",
         ),
         ("version: 0.1\nstorage: s3", "c.yml:2: storage.s3: bucket is missing"),
-        ("version: 0.1\nstorage:\n  swift: {container: b}", "c.yml:3: storage.swift: unknown key"),
+        ("version: 0.1\nstorage:\n  ipfs: {container: b}", "c.yml:3: storage.ipfs: unknown key"),
         (
             "version: 0.1\nstorage: filesytem",
             "c.yml:2: storage.filesytem: unknown key, did you mean storage.filesystem?",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::{Client, optional, required, word};
 use crate::{
     ConfigError, Secret,
-    schema::{Key, Shape, key, section, value},
+    schema::{Key, flag, number, path, section, text, time, url, word as words},
     section::{Scalar, Section},
 };
 
@@ -45,21 +45,45 @@ pub enum Credentials {
 }
 
 pub(crate) const KEYS: &[Key] = &[
-    value("accountname"),
-    value("accountkey"),
-    value("container"),
-    section("credentials", &[value("type"), value("clientid"), value("tenantid"), value("secret")]),
-    value("realm"),
-    value("serviceurl"),
-    value("retry_delay"),
-    value("rootdirectory"),
-    value("useragent"),
-    value("skipverify"),
-    key("rootcas", Shape::List(&Shape::Value)),
-    value("connectionstring").refused("give accountname and accountkey instead"),
-    value("max_retries").ignored("a copy is waited for until it has succeeded or failed"),
-    value("copy_status_poll_max_retry").ignored("a copy is waited for until it has come to an end"),
-    value("copy_status_poll_delay").ignored("retry_delay is what it is called now"),
+    text("accountname", "The account; it has to be there."),
+    text("accountkey", "Its key, which opens everything.").secret(),
+    text("container", "The container; it has to be there."),
+    section(
+        "credentials",
+        &[
+            words(
+                "type",
+                TYPES,
+                "The way; `shared_key` if there is an `accountkey`, else \
+                  `default_credentials`.",
+            ),
+            text("clientid", "The application, for `client_secret`."),
+            text("tenantid", "Its directory."),
+            text("secret", "Its secret.").secret(),
+        ],
+    )
+    .doc("How the account is opened."),
+    text("realm", "The domain of the service.").or("core.windows.net"),
+    url("serviceurl", "Where the service is; made of account and realm if not given."),
+    time("retry_delay", "How long is waited before the state of a copy is asked for again.")
+        .or("100ms"),
+    text("rootdirectory", "The folder below which everything is kept."),
+    text("useragent", "What is said to be talking, before our own name.").ours(),
+    flag("skipverify", "The store's certificate is not checked: anybody may pretend to be it."),
+    path("rootcas", "PEM files of authorities for the store, besides those of the system.")
+        .list()
+        .ours(),
+    text("connectionstring", "Account and key in one text.")
+        .secret()
+        .refused("give accountname and accountkey instead"),
+    number("max_retries", "How often the state of a copy is asked for.")
+        .ignored("a copy is waited for until it has succeeded or failed"),
+    number("copy_status_poll_max_retry", "What `max_retries` was once called.")
+        .version_2()
+        .ignored("a copy is waited for until it has come to an end"),
+    time("copy_status_poll_delay", "What `retry_delay` was once called.")
+        .version_2()
+        .ignored("retry_delay is what it is called now"),
 ];
 
 const SHARED_KEY: &str = "shared_key";

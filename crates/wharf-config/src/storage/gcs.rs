@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::client::{Client, optional, required};
 use crate::{
     ConfigError, Secret,
-    schema::{Key, Shape, key, value},
+    schema::{Key, bytes, flag, number, path, text, url},
     section::{Scalar, Section},
 };
 
@@ -38,16 +38,19 @@ pub enum Credentials {
 }
 
 pub(crate) const KEYS: &[Key] = &[
-    value("bucket"),
-    value("keyfile"),
-    key("credentials", Shape::Map(&Shape::Value)),
-    value("endpoint"),
-    value("chunksize").ignored("parts grow with what is uploaded"),
-    value("maxconcurrency"),
-    value("rootdirectory"),
-    value("useragent"),
-    value("skipverify"),
-    key("rootcas", Shape::List(&Shape::Value)),
+    text("bucket", "Its name; it has to be there."),
+    path("keyfile", "The file of a service account's key; from the environment if not given."),
+    text("credentials", "What stands in such a file.").map().secret(),
+    url("endpoint", "Where the service is, if not at Google's public address.").ours(),
+    bytes("chunksize", "The size of parts.").ignored("parts grow with what is uploaded"),
+    number("maxconcurrency", "How many operations run at once; at least 25.").or("50"),
+    text("rootdirectory", "The folder below which everything is kept."),
+    text("useragent", "What is said to be talking, before our own name."),
+    flag("skipverify", "The store's certificate is not checked: anybody may pretend to be it.")
+        .ours(),
+    path("rootcas", "PEM files of authorities for the store, besides those of the system.")
+        .list()
+        .ours(),
 ];
 
 const OPERATIONS: u32 = 50;

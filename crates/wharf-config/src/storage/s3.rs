@@ -3,7 +3,7 @@
 use super::client::{Client, Size, optional, required, word};
 use crate::{
     ConfigError, Secret,
-    schema::{Key, Shape, key, value},
+    schema::{Key, bytes, flag, number, path, text, url, word as words},
     section::{Scalar, Section},
 };
 
@@ -68,35 +68,49 @@ pub enum Encryption {
 }
 
 pub(crate) const KEYS: &[Key] = &[
-    value("bucket"),
-    value("region"),
-    value("regionendpoint"),
-    value("redirectendpoint"),
-    value("forcepathstyle"),
-    value("accesskey"),
-    value("secretkey"),
-    value("sessiontoken"),
-    value("accelerate"),
-    value("usedualstack"),
-    value("usefipsendpoint"),
-    value("encrypt"),
-    value("keyid"),
-    value("storageclass"),
-    value("objectacl"),
-    value("secure"),
-    value("multipartcopychunksize"),
-    value("multipartcopymaxconcurrency"),
-    value("multipartcopythresholdsize"),
-    value("rootdirectory"),
-    value("useragent"),
-    value("skipverify"),
-    key("rootcas", Shape::List(&Shape::Value)),
-    value("chunksize").ignored("parts grow with what is uploaded, so that 10,000 are enough"),
-    value("v4auth").ignored("requests are always signed with version 4"),
-    value("multipartcombinesmallparts").ignored("small chunks are always joined to whole parts"),
-    value("loglevel").ignored("log.level decides whether requests to the store are logged"),
-    value("logs3operationnames").ignored("log.level decides whether requests are logged"),
-    value("logs3operationresponseheaders").ignored("log.level decides what is logged"),
+    text("bucket", "Its name; it has to be there."),
+    text("region", "The region that it is in; from the environment if not given."),
+    url("regionendpoint", "Where the service is, if it is not Amazon's."),
+    url("redirectendpoint", "Where clients are sent to, if not to where the service is."),
+    flag("forcepathstyle", "The bucket stands in the path; on if there is a `regionendpoint`.")
+        .unsaid(),
+    text("accesskey", "Who we are; from the environment if not given."),
+    text("secretkey", "The proof of it.").secret(),
+    text("sessiontoken", "What temporary credentials need besides.").secret(),
+    flag("accelerate", "Amazon's endpoint for transfers over long ways."),
+    flag("usedualstack", "Amazon's endpoint that has IPv6, too."),
+    flag("usefipsendpoint", "Amazon's endpoint with the cryptography of FIPS 140."),
+    flag("encrypt", "Objects are encrypted by the store."),
+    text("keyid", "The key of its key management that does it; one of the store's if not given."),
+    words("storageclass", STORAGE_CLASSES, "The class of objects.").or("STANDARD"),
+    words("objectacl", ACLS, "Who may read objects besides us.").or("private"),
+    flag("secure", "An endpoint without a scheme is spoken to over TLS.").or("true"),
+    bytes("multipartcopychunksize", "What a copy on the server is cut into; 0 for our choice.")
+        .or("0"),
+    number("multipartcopymaxconcurrency", "How many parts are copied at a time; 0 for our choice.")
+        .or("0"),
+    bytes("multipartcopythresholdsize", "What is larger is copied in parts; 0 for our choice.")
+        .or("0"),
+    text("rootdirectory", "The folder below which everything is kept."),
+    text("useragent", "What is said to be talking, before our own name."),
+    flag("skipverify", "The store's certificate is not checked: anybody may pretend to be it."),
+    path("rootcas", "PEM files of authorities for the store, besides those of the system.")
+        .list()
+        .ours(),
+    bytes("chunksize", "The size of parts.")
+        .ignored("parts grow with what is uploaded, so that 10,000 are enough"),
+    flag("v4auth", "Requests are signed with version 4.")
+        .unsaid()
+        .ignored("requests are always signed with version 4"),
+    flag("multipartcombinesmallparts", "Small chunks are joined.")
+        .unsaid()
+        .ignored("small chunks are always joined to whole parts"),
+    text("loglevel", "What is logged of requests.")
+        .ignored("log.level decides whether requests to the store are logged"),
+    flag("logs3operationnames", "Requests are logged.")
+        .ignored("log.level decides whether requests are logged"),
+    flag("logs3operationresponseheaders", "Answers are logged.")
+        .ignored("log.level decides what is logged"),
 ];
 
 const STANDARD: &[&str] = &["STANDARD", "NONE"];
