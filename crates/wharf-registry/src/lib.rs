@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod control;
 mod debug;
 mod error;
@@ -27,6 +28,7 @@ pub use wharf_reference as reference;
 pub use wharf_storage as storage;
 pub use wharf_tls as tls;
 
+pub use check::check;
 pub use control::Control;
 pub use error::Error;
 pub use namespace::NamespaceBuilder;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{garbage, uploads::Uploads};
+use crate::{config, garbage, uploads::Uploads};
 
 /// An OCI container registry, in place of docker/distribution.
 ///
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Look after unfinished uploads
     #[command(subcommand)]
     Uploads(Uploads),
+    /// Look at a configuration
+    #[command(subcommand)]
+    Config(config::Command),
     /// Look at who may do what
     #[command(subcommand)]
     Auth(AuthCommand),

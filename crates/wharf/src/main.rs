@@ -7,6 +7,7 @@ mod activation;
 mod audit;
 mod auth;
 mod cli;
+mod config;
 mod files;
 mod garbage;
 mod health;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::GarbageCollect(args) => garbage::collect(&args),
         Command::Uploads(command) => uploads::run(&command),
         Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Config(command) => config::run(&command),
         Command::Auth(command) => auth::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Version => version().map(|()| ExitCode::SUCCESS),
     };
