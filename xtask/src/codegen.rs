@@ -1,12 +1,15 @@
 //! `cargo xtask codegen`: the documents that are generated from tables in the code.
 
+mod configuration;
+
 use crate::files::{self, Generated};
 use crate::{Outcome, layers, workspace, workspace::Workspace};
 
 const LAYERS_BEGIN: &str = "<!-- layers:begin -->";
 const LAYERS_END: &str = "<!-- layers:end -->";
 
-/// Generate docs/api.md from the route table and the layer table of ARCHITECTURE.md.
+/// Generate docs/api.md from the route table, docs/configuration.md and docs/config.schema.json from the
+/// table of keys, and the layer table of ARCHITECTURE.md.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail if a file is not up to date
@@ -16,7 +19,9 @@ pub(crate) struct Args {
 
 /// Writes or checks every generated document.
 pub(crate) fn run(args: &Args) -> Outcome {
-    files::settle(&[api(), architecture()?], args.check, "codegen")
+    let mut files = vec![api(), architecture()?];
+    files.extend(configuration::documents());
+    files::settle(&files, args.check, "codegen")
 }
 
 fn api() -> Generated {
