@@ -179,7 +179,9 @@ impl<'de> Deserialize<'de> for RawValue {
     }
 }
 
+/// A message on one line, without what it says to programmers.
 fn one_line(message: &str) -> String {
+    let message = message.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
