@@ -28,8 +28,10 @@
 //! ```
 
 mod folders;
+pub mod fsck;
 pub mod gc;
 pub mod lease;
 mod links;
 mod manifests;
 mod marks;
+mod work;

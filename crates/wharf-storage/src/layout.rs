@@ -27,6 +27,8 @@ pub(crate) const LAYERS: &str = "_layers";
 pub(crate) const MANIFESTS: &str = "_manifests";
 /// The folder in [`MANIFESTS`] that distribution does not know.
 pub(crate) const REFERRERS: &str = "referrers";
+/// The file in [`REFERRERS`] that says that every referrer has its entry.
+pub(crate) const COMPLETE: &str = "complete";
 /// The folder of a repository's upload sessions.
 pub(crate) const UPLOADS: &str = "_uploads";
 /// The file that makes a folder an upload session.
@@ -147,7 +149,7 @@ pub(crate) fn tag_history_link(name: &RepositoryName, tag: &Tag, digest: &Digest
 
 /// The marker that the referrers of a repository are complete.
 pub(crate) fn referrers_marker(name: &RepositoryName) -> StoragePath {
-    path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/complete"))
+    path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/{REFERRERS}/{COMPLETE}"))
 }
 
 /// The folder of the referrers of a manifest, of one algorithm.

@@ -3,10 +3,13 @@
 //! A repository is a *folder* here, whatever its name is: what nobody can ask for by a valid name may
 //! still need the blobs that it links.
 
-use wharf_digest::{Algorithm, Digest};
-use wharf_driver::StoragePath;
+use std::time::SystemTime;
 
-use crate::{layout, vault};
+use wharf_core::Result;
+use wharf_digest::{Algorithm, Digest};
+use wharf_driver::{Driver, StoragePath};
+
+use crate::{layout, uploads, vault};
 
 /// What makes a folder a repository: one of its own folders in it.
 pub const OWN: &[&str] = &[layout::LAYERS, layout::MANIFESTS, layout::UPLOADS];
@@ -83,6 +86,16 @@ impl Repository {
         self.below(layout::MANIFESTS).join(layout::REFERRERS).expect("a name")
     }
 
+    /// The marker that every referrer that is there has an entry.
+    pub fn referrers_marker(&self) -> StoragePath {
+        self.referrers().join(layout::COMPLETE).expect("a name")
+    }
+
+    /// The folder of its upload sessions.
+    pub fn uploads(&self) -> StoragePath {
+        self.below(layout::UPLOADS)
+    }
+
     fn below(&self, name: &str) -> StoragePath {
         self.0.join(name).expect("a name of the layout")
     }
@@ -91,6 +104,12 @@ impl Repository {
 /// The link to what a tag points to, from the folder of the tags on.
 pub fn current(tag: &str) -> Option<StoragePath> {
     StoragePath::parse(tag).ok()?.join("current").ok()?.join(layout::LINK).ok()
+}
+
+/// When the upload session in a folder began; `None` if nothing says so: then it is none.
+pub async fn started_at(driver: &dyn Driver, session: &StoragePath) -> Result<Option<SystemTime>> {
+    let file = session.join(layout::STARTED_AT).expect("a name");
+    uploads::read_started_at(driver, &file).await
 }
 
 /// The folder of a link that bears the name of a digest, in a folder of links.
@@ -132,6 +151,7 @@ mod tests {
             link(&entry(&repository.referrers(), &digest), &digest),
             layout::referrer_link(&name, &digest, &digest)
         );
+        assert_eq!(repository.referrers_marker(), layout::referrers_marker(&name));
         assert_eq!(blob(&digest).join("data").unwrap(), data(&digest));
         assert_eq!(ours("upload-key"), layout::upload_key());
     }

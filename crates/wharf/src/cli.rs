@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{config, garbage, uploads::Uploads};
+use crate::{config, fsck, garbage, uploads::Uploads};
 
 /// An OCI container registry, in place of docker/distribution.
 ///
@@ -40,6 +40,7 @@ pub(crate) enum Command {
         config: Option<PathBuf>,
     },
     GarbageCollect(garbage::Args),
+    Fsck(fsck::Args),
     /// Look after unfinished uploads
     #[command(subcommand)]
     Uploads(Uploads),

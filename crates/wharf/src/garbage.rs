@@ -18,7 +18,7 @@ use wharf_registry::{
     open_store,
 };
 
-use crate::{load, log, progress::Line, signals};
+use crate::{alone, load, log, progress::Line, signals};
 
 /// Remove blobs that no manifest needs
 ///
@@ -60,9 +60,6 @@ Examples:
   wharf garbage-collect --dry-run config.yml     see what would go
   wharf garbage-collect -m config.yml            remove untagged images too";
 
-/// Somebody else is at work on the store.
-const REFUSED: u8 = 3;
-
 /// Where lines and findings go.
 struct Console {
     lines: Option<Mutex<BufWriter<Stdout>>>,
@@ -89,7 +86,7 @@ pub(crate) fn collect(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
         let begun = Lease::begin(Arc::clone(&driver), Kind::Collecting, Timing::default());
         let lease = begun.await?;
         let done = tokio::select! {
-            done = alone(driver, args, &lease) => done,
+            done = remove(driver, args, &lease) => done,
             code = interrupted => Ok(ExitCode::from(code)),
         };
         lease.end().await;
@@ -98,19 +95,13 @@ pub(crate) fn collect(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Collects, unless somebody else is at work.
-async fn alone(
+async fn remove(
     driver: Arc<dyn Driver>,
     args: &Args,
     lease: &Lease,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let others = [
-        (Kind::Serving, "a server writes to the store"),
-        (Kind::Collecting, "another collection removes from the store"),
-    ];
-    for (kind, what) in others.into_iter().filter(|_| !args.force) {
-        let Some(holder) = lease.find_other(kind).await? else { continue };
-        tracing::error!("{what}: {holder}; stop it, or see --help about --force");
-        return Ok(ExitCode::from(REFUSED));
+    if !args.force && !alone::on_the_store(lease).await? {
+        return Ok(ExitCode::from(alone::REFUSED));
     }
     run(driver, args).await
 }

@@ -4,11 +4,13 @@
 //! docker/distribution says. Logs go to stderr, one line for each request to stdout.
 
 mod activation;
+mod alone;
 mod audit;
 mod auth;
 mod cli;
 mod config;
 mod files;
+mod fsck;
 mod garbage;
 mod health;
 mod lines;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command.unwrap_or_default() {
         Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::GarbageCollect(args) => garbage::collect(&args),
+        Command::Fsck(args) => fsck::check(&args),
         Command::Uploads(command) => uploads::run(&command),
         Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => config::run(&command),

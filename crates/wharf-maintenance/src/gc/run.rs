@@ -11,10 +11,15 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use wharf_digest::Digest;
-use wharf_driver::{Driver, Error, ErrorKind, Result, StoragePath};
+use wharf_driver::{Driver, Error, Result, StoragePath};
 use wharf_storage::tree::Repository;
 
-use crate::{folders::Repositories, manifests::Reader, marks::Marks};
+use crate::{
+    folders::Repositories,
+    manifests::Reader,
+    marks::Marks,
+    work::{is_nothing, spawned},
+};
 
 use super::{Finding, Options, Progress, Stage, Watch, repository};
 
@@ -121,11 +126,6 @@ impl Run {
     }
 }
 
-/// Whether an error says that there is no such content, and not that the store fails.
-pub(super) fn is_nothing(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidPath)
-}
-
 /// Marks what all repositories need. Returns which of their manifests are to go.
 pub(super) async fn mark(run: &Arc<Run>) -> Result<Vec<Condemned>> {
     let mut condemned = Vec::new();
@@ -146,14 +146,6 @@ pub(super) async fn mark(run: &Arc<Run>) -> Result<Vec<Condemned>> {
         run.progress(Stage::Marking, done, run.marks.len());
     }
     Ok(condemned)
-}
-
-/// Does it on another thread, if there is one.
-pub(super) async fn spawned<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    let panicked = |error| Err(Error::new(ErrorKind::Other, "collection").because(error));
-    tokio::spawn(work).await.unwrap_or_else(panicked)
 }
 
 // === impl Lines ===

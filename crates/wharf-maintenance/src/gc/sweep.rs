@@ -14,11 +14,12 @@ use wharf_storage::tree::{self, Repository};
 use crate::{
     folders::{self, Folders, Repositories},
     links::{self, Link},
+    work::{is_nothing, spawned},
 };
 
 use super::{
     Report, Stage,
-    run::{Condemned, Run, Untagged, is_nothing, spawned},
+    run::{Condemned, Run, Untagged},
 };
 
 /// Blobs that are to go.

@@ -1,6 +1,7 @@
 //! A store that is filled, damaged and collected.
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 use std::{
     collections::BTreeSet,
@@ -178,6 +179,10 @@ impl Store {
     pub(crate) async fn remove(&self, folder: &str) {
         let path = tree::repositories().join(folder).unwrap();
         assert!(self.driver.delete_below(&path).await.unwrap());
+    }
+
+    pub(crate) fn root(&self) -> &std::path::Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     /// Two hours pass for everything that is there.
