@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::{config, fsck, garbage, uploads::Uploads};
 
@@ -50,6 +51,18 @@ pub(crate) enum Command {
     /// Look at who may do what
     #[command(subcommand)]
     Auth(AuthCommand),
+    /// Print what a shell needs to complete the command line
+    ///
+    /// For bash, for example: wharf completions bash > /etc/bash_completion.d/wharf
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or write those of all commands into a directory
+    Man {
+        /// Where the pages go
+        directory: Option<PathBuf>,
+    },
     /// Print the version
     Version,
 }
@@ -84,6 +97,16 @@ Examples:
                                              may anybody pull it?";
 
 const EXAMPLES: &str = "\
+Called under the name registry it answers as the program of docker/distribution does.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong arguments
+  3  refused: somebody else is at work on the store
+  4  fsck: something is wrong
+  130, 143  ended by SIGINT, SIGTERM
+
 Examples:
   wharf                                      serve ./wharf-data on 127.0.0.1:5000
   wharf serve config.yml                     serve what a file says

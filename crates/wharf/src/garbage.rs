@@ -60,6 +60,15 @@ Examples:
   wharf garbage-collect --dry-run config.yml     see what would go
   wharf garbage-collect -m config.yml            remove untagged images too";
 
+// === impl Args ===
+
+impl Args {
+    /// The configuration that was named.
+    pub(crate) fn config(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
+    }
+}
+
 /// Where lines and findings go.
 struct Console {
     lines: Option<Mutex<BufWriter<Stdout>>>,

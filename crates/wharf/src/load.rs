@@ -28,6 +28,11 @@ pub(crate) enum Error {
     Invalid(ConfigError),
 }
 
+/// Whether the environment names a file.
+pub(crate) fn is_in_environment() -> bool {
+    env::var_os(PATH).is_some_and(|path| !path.is_empty())
+}
+
 /// Loads the file of the command line, or the environment's, or else the embedded default.
 pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
     let from_environment = env::var_os(PATH).filter(|path| !path.is_empty()).map(PathBuf::from);

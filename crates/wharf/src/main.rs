@@ -7,6 +7,7 @@ mod activation;
 mod alone;
 mod audit;
 mod auth;
+mod called;
 mod cli;
 mod config;
 mod files;
@@ -16,6 +17,7 @@ mod health;
 mod lines;
 mod load;
 mod log;
+mod pages;
 mod progress;
 mod reload;
 mod serve;
@@ -27,12 +29,18 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
-
-use crate::cli::{Cli, Command};
+use crate::{called::Called, cli::Command};
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command.unwrap_or_default() {
+    let called = Called::now();
+    match called.parse() {
+        Ok(cli) => run(cli.command.unwrap_or_default(), called.name()),
+        Err(code) => code,
+    }
+}
+
+fn run(command: Command, name: &str) -> ExitCode {
+    let result = match command {
         Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::GarbageCollect(args) => garbage::collect(&args),
         Command::Fsck(args) => fsck::check(&args),
@@ -40,13 +48,20 @@ fn main() -> ExitCode {
         Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => config::run(&command),
         Command::Auth(command) => auth::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Completions { shell } => {
+            pages::completions(shell, name);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { directory } => {
+            pages::man(directory.as_deref()).map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::Version => version().map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,
         Err(error) => {
             // Where stderr is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "wharf: {error}");
+            let _ = writeln!(io::stderr(), "{name}: {error}");
             ExitCode::FAILURE
         }
     }
