@@ -14,6 +14,7 @@ pub(crate) fn record(ask: &Ask<'_>, identity: Option<&Identity>, rule: &Rule, ou
         target: TARGET,
         subject = identity.and_then(Identity::name),
         remote = %ask.remote,
+        request_id = ask.request_id,
         operation = ?ask.row.operation,
         path = %ask.target,
         outcome = outcome.as_str(),

@@ -33,6 +33,8 @@ pub struct Ask<'a> {
     pub headers: &'a HeaderMap,
     /// Where it comes from.
     pub remote: SocketAddr,
+    /// What the request is called in logs.
+    pub request_id: &'a str,
     /// Where the client thinks that it is.
     pub origin: &'a dyn Origin,
     /// The certificate that the client has shown, in DER, of an authority that is trusted.

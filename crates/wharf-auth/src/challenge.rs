@@ -55,6 +55,17 @@ impl Challenge {
         Self::Bearer { realm: Realm::Here(path.into()), service: service.into() }
     }
 
+    /// The value of one by a password.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn basic_value(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Basic { realm } => {
+                HeaderValue::try_from(format!("Basic realm={}", quoted(realm))).ok()
+            }
+            Self::Bearer { .. } => None,
+        }
+    }
+
     pub(crate) fn value(
         &self,
         ask: &Ask<'_>,

@@ -34,8 +34,8 @@ const IDENTITY_NEEDED: Rule = Rule::Section("the API, which needs an identity he
 
 impl Gate {
     /// A gate that knows nobody yet.
-    pub fn new(challenge: Challenge, policy: Policy) -> Self {
-        let (challenges, policy) = (vec![challenge], Arc::new(policy));
+    pub fn new(challenge: Challenge, policy: impl Into<Arc<Policy>>) -> Self {
+        let (challenges, policy) = (vec![challenge], policy.into());
         Self { authenticators: Vec::new(), policy, challenges, forbids: true }
     }
 
@@ -112,7 +112,7 @@ impl Gate {
     fn reject(&self, ask: &Ask<'_>, needs: &Needs, rejection: Rejection) -> Denial {
         match rejection {
             Rejection::Invalid(problem) => {
-                tracing::info!(remote = %ask.remote, "credentials refused: {problem}");
+                tracing::info!(remote = %ask.remote, request_id = ask.request_id, "credentials refused: {problem}");
                 self.unauthorized(ask, needs, Some(Fault::Invalid))
             }
             Rejection::Unavailable(problem) => {
@@ -138,9 +138,14 @@ impl Gate {
             tracing::debug!(target = %ask.target, %rule, "an anonymous caller is asked who it is");
             return self.unauthorized(ask, needs, None);
         };
+        if identity.subject.is_none() {
+            // A token of nobody: credentials could help.
+            return self.unauthorized(ask, needs, Some(Fault::Insufficient));
+        }
         tracing::info!(
             subject = identity.name(),
             remote = %ask.remote,
+            request_id = ask.request_id,
             rule = %missing.rule,
             missing = %missing.describe(),
             "access denied"

@@ -32,6 +32,20 @@ pub struct Identity {
     pub subject: Option<Subject>,
     /// What the credentials themselves are good for, `None` if they only say who somebody is.
     pub scope: Option<Arc<dyn Scope>>,
+    /// How it is known.
+    pub source: Source,
+}
+
+/// How it is known who somebody is. A token that is given out on it ends with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Somebody else answers for it.
+    #[default]
+    Elsewhere,
+    /// By a password that is known here.
+    Password,
+    /// By the token of a robot, which has this id.
+    Robot(Arc<str>),
 }
 
 /// What some credentials are good for.
@@ -56,7 +70,7 @@ pub enum Rejection {
 impl Identity {
     /// Somebody of this name.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { subject: Some(Subject(name.into())), scope: None }
+        Self { subject: Some(Subject(name.into())), scope: None, source: Source::default() }
     }
 
     /// The name, if there is one.

@@ -5,10 +5,13 @@ mod audit;
 mod authorize;
 mod challenge;
 mod credentials;
+mod desk;
 mod gate;
 #[cfg(feature = "htpasswd")]
 mod htpasswd;
 mod identity;
+#[cfg(feature = "issuer")]
+pub mod issuer;
 mod policy;
 mod rule;
 mod rules;
@@ -21,10 +24,11 @@ pub use access::{Access, Needs};
 pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant, Origin};
 pub use challenge::{Challenge, Realm};
 pub use credentials::Credentials;
+pub use desk::{Desk, Visit};
 pub use gate::Gate;
 #[cfg(feature = "htpasswd")]
 pub use htpasswd::{Htpasswd, HtpasswdError, Limits};
-pub use identity::{Authenticate, Identity, Presented, Rejection, Scope};
+pub use identity::{Authenticate, Identity, Presented, Rejection, Scope, Source};
 pub use policy::{Policy, RuleFile};
 pub use rule::Rule;
 pub use rules::{Explanation, Rules, RulesError};

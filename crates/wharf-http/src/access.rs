@@ -32,7 +32,7 @@ pub(crate) struct Record {
 const TARGET: &str = "wharf::access";
 
 /// The parameters of which the value is not written down.
-const SECRET: [&str; 2] = ["_state", "token"];
+const SECRET: [&str; 5] = ["_state", "token", "access_token", "refresh_token", "password"];
 
 // === impl Record ===
 

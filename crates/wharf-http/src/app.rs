@@ -9,7 +9,7 @@ use http::{
 };
 use tokio::task::JoinHandle;
 use wharf_api::{Endpoint, ErrorCode, ErrorInfo, Method::Any, RouteError, Row, TABLE, Target};
-use wharf_auth::{AllowAll, Authorize, Grant};
+use wharf_auth::{AllowAll, Authorize, Desk, Grant};
 use wharf_core::Namespace;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     answer::value,
     authorize,
     call::{Call, Shared},
-    endpoints,
+    desk, endpoints,
     errors::{Failure, Outcome},
     incoming::{BoxError, Incoming},
     location::Links,
@@ -39,6 +39,7 @@ pub struct App {
     request_ids: RequestIds,
     meter: Option<Arc<dyn Meter>>,
     gate: Option<Arc<dyn Gate>>,
+    desk: Option<Arc<dyn Desk>>,
 }
 
 /// May close the whole registry for a while.
@@ -73,6 +74,7 @@ impl App {
             request_ids: RequestIds::new(),
             meter: None,
             gate: None,
+            desk: None,
             shared: Arc::new(Shared {
                 links: Links::new(&options),
                 signer: Signer::new(options.upload_key.clone()),
@@ -95,6 +97,13 @@ impl App {
     #[must_use]
     pub fn with_gate(mut self, gate: Arc<dyn Gate>) -> Self {
         self.gate = Some(gate);
+        self
+    }
+
+    /// The same app, with a desk beside the API.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Arc<dyn Desk>) -> Self {
+        self.desk = Some(desk);
         self
     }
 
@@ -174,7 +183,12 @@ impl App {
         subject: &mut Option<Arc<str>>,
         measurement: Option<&mut Measurement>,
     ) -> (Outcome, bool) {
-        let (target, row, grant) = match self.admit(&parts, remote, measurement).await {
+        if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
+            let outcome = desk::visit(&**desk, &parts, &mut body, request_id, remote).await;
+            return (outcome, !body.ended());
+        }
+        let admitted = self.admit(&parts, request_id, remote, measurement).await;
+        let (target, row, grant) = match admitted {
             Ok(admitted) => admitted,
             Err(failure) => {
                 body.drain().await;
@@ -213,6 +227,7 @@ impl App {
     async fn admit(
         &self,
         parts: &Parts,
+        request_id: &str,
         remote: SocketAddr,
         measurement: Option<&mut Measurement>,
     ) -> Outcome<(Target, &'static Row, Grant)> {
@@ -234,7 +249,8 @@ impl App {
             endpoint.into_iter().for_each(|endpoint| measurement.route(endpoint));
         }
         let (target, row) = resolved?;
-        let grant = authorize::authorize(&self.shared, parts, remote, row, &target).await?;
+        let caller = authorize::Caller { parts, request_id, remote };
+        let grant = authorize::authorize(&self.shared, caller, row, &target).await?;
         self.enabled(row)?;
         Ok((target, row, grant))
     }

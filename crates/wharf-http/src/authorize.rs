@@ -20,14 +20,22 @@ struct Asked<'a> {
     remote: SocketAddr,
 }
 
+/// Who sends a request, as far as its head says.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) request_id: &'a str,
+    pub(crate) remote: SocketAddr,
+}
+
 /// Asks whether a request may be served.
 pub(crate) async fn authorize(
     shared: &Shared,
-    parts: &Parts,
-    remote: SocketAddr,
+    caller: Caller<'_>,
     row: &'static Row,
     target: &Target,
 ) -> Result<Grant, Failure> {
+    let Caller { parts, request_id, remote } = caller;
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let origin = Asked { links: &shared.links, parts, remote };
     let certificate = parts.extensions.get::<Secure>().and_then(Secure::client_certificate);
@@ -37,6 +45,7 @@ pub(crate) async fn authorize(
         query: &query,
         headers: &parts.headers,
         remote,
+        request_id,
         origin: &origin,
         certificate,
     };

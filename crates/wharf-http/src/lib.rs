@@ -29,6 +29,7 @@ mod body;
 mod call;
 mod conditional;
 mod connection;
+mod desk;
 mod endpoints;
 mod errors;
 mod incoming;

@@ -45,6 +45,12 @@ impl Hash {
         self.kind != Kind::Unknown
     }
 
+    /// What changes with the hash of this user, under a key.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn fingerprint(&self, key: &[u8], user: &str) -> [u8; 32] {
+        wharf_digest::hmac::sign(key, &[user.as_bytes(), self.text.as_bytes()])
+    }
+
     /// Whether it is that of this password. Takes long, on purpose.
     pub(crate) fn verify(&self, password: &str) -> bool {
         match self.kind {

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use wharf_digest::hmac;
 
-use crate::{Authenticate, Credentials, Identity, Presented, Rejection, watched::Watched};
+use crate::{
+    Authenticate, Credentials, Identity, Presented, Rejection, Source,
+    watched::{Seen, Watched},
+};
 use users::Users;
 
 pub use checks::Limits;
@@ -58,11 +61,34 @@ impl Htpasswd {
         Ok(users.problems().to_vec())
     }
 
-    async fn check(&self, user: &str, password: &str, presented: &Presented<'_>) -> Checked {
+    /// Whether there is such a user, who can log in.
+    pub fn knows(&self, user: &str) -> Result<bool, Rejection> {
+        let (_, known) = self.now()?.value.hash(user);
+        Ok(known)
+    }
+
+    /// What changes with the password of a user, under a key; `None` if there is no such user.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn fingerprint(
+        &self,
+        user: &str,
+        key: &[u8],
+    ) -> Result<Option<[u8; 32]>, Rejection> {
+        let (hash, known) = self.now()?.value.hash(user);
+        Ok(known.then(|| hash.fingerprint(key, user)))
+    }
+
+    /// The users, unless they cannot be read.
+    fn now(&self) -> Result<Seen<Users>, Rejection> {
         let seen = self.users.now();
-        if let Some(problem) = seen.problem {
-            return Err(Rejection::Unavailable(problem));
+        match seen.problem {
+            Some(problem) => Err(Rejection::Unavailable(problem)),
+            None => Ok(seen),
         }
+    }
+
+    async fn check(&self, user: &str, password: &str, presented: &Presented<'_>) -> Checked {
+        let seen = self.now()?;
         // A change of the file makes every result a stranger.
         let generation = seen.generation.to_le_bytes();
         let parts = [&generation[..], user.as_bytes(), password.as_bytes()];
@@ -72,7 +98,7 @@ impl Htpasswd {
         let password = password.to_owned();
         let verify = move || hash.verify(&password) && known;
         match self.checks.check(key, presented.remote.ip(), verify).await {
-            Ok(true) => Ok(Identity::named(user)),
+            Ok(true) => Ok(Identity { source: Source::Password, ..Identity::named(user) }),
             Ok(false) => Err(Rejection::Invalid("wrong user or password".to_owned())),
             Err(Overloaded) => Err(Rejection::Busy(Checks::RETRY_AFTER)),
         }

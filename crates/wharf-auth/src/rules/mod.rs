@@ -9,7 +9,7 @@ use wharf_api::Action;
 
 use crate::{Access, Rule};
 use parse::{Names, Statement};
-use pattern::Pattern;
+pub(crate) use pattern::Pattern;
 
 /// Who may do what. What no line allows is denied.
 ///

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use wharf_core::Subject;
 
 use super::jws::cut;
-use crate::{Access, Identity, Scope};
+use crate::{Access, Identity, Scope, Source};
 
 /// What a token has to say.
 pub(crate) struct Expected {
@@ -24,6 +24,7 @@ pub(crate) struct Expected {
 pub(crate) struct Verified {
     subject: Option<Subject>,
     entries: Vec<Entry>,
+    stamp: Option<String>,
     /// Seconds since 1970.
     expires: f64,
     not_before: f64,
@@ -50,6 +51,8 @@ struct Claims {
     nbf: Option<f64>,
     #[serde(default, deserialize_with = "nullable")]
     access: Vec<Entry>,
+    #[serde(default)]
+    stamp: Option<String>,
 }
 
 /// One name or several.
@@ -83,6 +86,7 @@ impl Expected {
         let verified = Verified {
             subject: subject.map(|subject| Subject(subject.into())),
             entries: claims.access,
+            stamp: claims.stamp,
             expires: claims.exp,
             not_before: claims.nbf.unwrap_or(0.0),
         };
@@ -108,7 +112,14 @@ impl Verified {
     }
 
     pub(crate) fn identity(self: Arc<Self>) -> Identity {
-        Identity { subject: self.subject.clone(), scope: Some(self) }
+        let (subject, source) = (self.subject.clone(), Source::default());
+        Identity { subject, scope: Some(self), source }
+    }
+
+    /// What it depends on, if it was given out here.
+    #[cfg_attr(not(feature = "issuer"), allow(dead_code, reason = "nothing is given out"))]
+    pub(crate) fn stamp(&self) -> Option<&str> {
+        self.stamp.as_deref()
     }
 }
 

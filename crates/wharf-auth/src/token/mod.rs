@@ -6,12 +6,12 @@
 
 mod algorithm;
 mod bundle;
-mod cache;
-mod claims;
+pub(crate) mod cache;
+pub(crate) mod claims;
 mod der;
 mod jwks;
-mod jws;
-mod key;
+pub(crate) mod jws;
+pub(crate) mod key;
 mod keys;
 mod remote;
 mod signer;

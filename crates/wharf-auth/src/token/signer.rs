@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{
-    TokenError,
+    Algorithm, TokenError,
     key::{Curve, Key, Kind},
 };
 
@@ -36,9 +36,14 @@ impl Signer {
         let wrong = |_| TokenError("it is no key of P-256 in PKCS #8".to_owned());
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key).map_err(wrong)?;
-        let point = pair.public_key().as_ref().to_vec();
-        let public = Key::new(Kind::Ec(Curve::P256, point), None).map_err(TokenError)?;
-        Ok(Self { pair, id: public.thumbprint() })
+        let id = public(&pair)?.thumbprint();
+        Ok(Self { pair, id })
+    }
+
+    /// What checks its signatures.
+    #[cfg_attr(not(feature = "issuer"), allow(dead_code, reason = "nothing is given out"))]
+    pub(crate) fn public(&self) -> Result<Key, TokenError> {
+        public(&self.pair)
     }
 
     /// The id of the key: its thumbprint.
@@ -70,6 +75,11 @@ impl Signer {
         let signature = signature.map_err(|_| TokenError("nothing can be signed".to_owned()))?;
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
+}
+
+fn public(pair: &EcdsaKeyPair) -> Result<Key, TokenError> {
+    let point = pair.public_key().as_ref().to_vec();
+    Key::new(Kind::Ec(Curve::P256, point), Some(Algorithm::Es256)).map_err(TokenError)
 }
 
 /// Says which key, and nothing of it.

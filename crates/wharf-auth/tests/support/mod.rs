@@ -52,6 +52,7 @@ pub(crate) async fn request(
         query: &query,
         headers: &headers,
         remote,
+        request_id: "r1",
         origin: &Here,
         certificate: None,
     })
