@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError,
+    ConfigError, Issuer,
     section::{Found, Scalar, Section},
     tree::Entry,
 };
@@ -13,6 +13,8 @@ use crate::{
 pub struct Auth {
     /// The one key of `auth` that names a controller.
     pub controller: Controller,
+    /// `auth.issuer`: `None` if no tokens are given out.
+    pub issuer: Option<Issuer>,
     /// `auth.rules`: a file of rules; without it, whoever is known may do whatever the credentials
     /// are good for.
     pub rules: Option<PathBuf>,
@@ -83,13 +85,13 @@ struct SigningAlgorithm(String);
 struct UrlPath(String);
 
 /// A URL of http or https.
-struct Url(String);
+pub(crate) struct Url(pub(crate) String);
 
 /// 401 or 403.
 struct DeniedStatus(bool);
 
 /// The keys of `auth` that are no controllers.
-const SETTINGS: &[&str] = &["rules", "deniedstatus", "audit"];
+const SETTINGS: &[&str] = &["issuer", "rules", "deniedstatus", "audit"];
 
 const REFRESH: Duration = Duration::from_secs(60 * 60);
 const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
@@ -113,11 +115,23 @@ impl Auth {
         };
         let Some(controller) = controller else { return without(&auth) };
         Ok(Some(Self {
+            issuer: issuer(&auth, &controller)?,
             controller,
             rules: set(&auth, "rules")?,
             forbids: set(&auth, "deniedstatus")?.is_none_or(|DeniedStatus(forbids)| forbids),
             audit: set(&auth, "audit")?,
         }))
+    }
+}
+
+/// Tokens are given out to those whose passwords are known.
+fn issuer(auth: &Section<'_>, controller: &Controller) -> Result<Option<Issuer>, ConfigError> {
+    let section = auth.section("issuer")?;
+    match (Issuer::read(&section)?, controller) {
+        (Some(_), Controller::Silly { .. } | Controller::Token(_)) => {
+            Err(section.error("has no effect without auth.htpasswd"))
+        }
+        (issuer, _) => Ok(issuer),
     }
 }
 

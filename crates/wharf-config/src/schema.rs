@@ -7,7 +7,7 @@
 mod key;
 mod old;
 
-use crate::{middleware, storage};
+use crate::{issuer, middleware, storage};
 
 pub(crate) use self::key::*;
 pub use self::key::{Key, Kind, Origin, Shape, Support};
@@ -161,6 +161,7 @@ const AUTH: &[Key] = &[
     .optional()
     .doc("Users and passwords of a file."),
     section("token", TOKEN).optional().doc("Tokens of a token server."),
+    section("issuer", issuer::KEYS).optional().ours().doc("Tokens for the users of `htpasswd`."),
     path("rules", "A file of rules that say who may do what.").ours(),
     word("deniedstatus", STATUSES, "What somebody is told who is known and may not.")
         .or("403")

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use wharf_config::{Auth, ConfigError, Configuration, Controller, Loaded, Realm, TokenAuth};
+use wharf_config::{
+    Auth, ConfigError, Configuration, Controller, Issuer, Loaded, Realm, TokenAuth,
+};
 
 fn load(auth: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
     let variables = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
@@ -18,7 +20,7 @@ fn auth(text: &str) -> Option<Auth> {
 }
 
 fn open(controller: Controller) -> Option<Auth> {
-    Some(Auth { controller, rules: None, forbids: true, audit: None })
+    Some(Auth { controller, issuer: None, rules: None, forbids: true, audit: None })
 }
 
 #[test]
@@ -69,13 +71,36 @@ fn our_own_keys_are_read() {
     let text = "auth: {htpasswd: {path: /h}, rules: /r, deniedstatus: 401, audit: /a}";
     let controller = Controller::Htpasswd { realm: "Registry".into(), path: "/h".into() };
     let (rules, audit) = (Some("/r".into()), Some("/a".into()));
-    assert_eq!(auth(text), Some(Auth { controller, rules, forbids: false, audit }));
+    assert_eq!(auth(text), Some(Auth { controller, issuer: None, rules, forbids: false, audit }));
     let text = "auth: {token: {realm: 'http://a', issuer: i, service: s, jwksurl: 'https://a/keys', \
                 jwksrefresh: 10m, jwkscas: /ca.pem}}";
     let Some(Auth { controller: Controller::Token(token), .. }) = auth(text) else { panic!() };
     assert_eq!(token.jwks_url.as_deref(), Some("https://a/keys"));
     assert_eq!(token.jwks_refresh, Duration::from_secs(600));
     assert_eq!(token.jwks_cas, [PathBuf::from("/ca.pem")]);
+}
+
+#[test]
+fn tokens_are_given_out_for_users_only() {
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let read = |text: &str| auth(text).and_then(|auth| auth.issuer);
+    let month = minutes(30 * 24 * 60);
+    let (service, realm) = ("r".to_owned(), None);
+    let default =
+        Issuer { service, realm, expiration: minutes(5), session: month, rotation: month };
+    let text = "auth: {htpasswd: {path: /h}, issuer: {service: r}}";
+    assert_eq!(read(text), Some(default.clone()));
+    assert_eq!(read("auth: {htpasswd: {path: /h}, issuer: }"), None);
+    let text = "auth: {htpasswd: {path: /h}, issuer: {service: r, realm: 'https://a/token', \
+                expiration: 10m, session: 1h, rotation: 2h}}";
+    let set = Issuer {
+        realm: Some("https://a/token".to_owned()),
+        expiration: minutes(10),
+        session: minutes(60),
+        rotation: minutes(120),
+        ..default
+    };
+    assert_eq!(read(text), Some(set));
 }
 
 #[test]
@@ -97,6 +122,18 @@ fn what_cannot_be_is_an_error_with_its_place() {
         ("auth: htpaswd", "c.yml:3: auth.htpaswd: unknown key, did you mean auth.htpasswd?"),
         ("auth: htpasswd", "c.yml:3: auth.htpasswd: path is missing"),
         ("auth: {htpasswd: {path: ''}}", "c.yml:3: auth.htpasswd: path is missing"),
+        (
+            "auth: {silly: {realm: a, service: b}, issuer: {service: r}}",
+            "c.yml:3: auth.issuer: has no effect without auth.htpasswd",
+        ),
+        (
+            "auth: {htpasswd: {path: /h}, issuer: {realm: 'http://a'}}",
+            "c.yml:3: auth.issuer: service is missing",
+        ),
+        (
+            "auth: {issuer: {service: r}}",
+            "c.yml:3: auth.issuer: has no effect without htpasswd, token or",
+        ),
         ("auth: silly", "c.yml:3: auth.silly: realm is missing"),
         ("auth:\n  token:", "c.yml:4: auth.token: realm is missing"),
         ("auth: {token: {realm: x}}", "c.yml:3: auth.token.realm: expected a URL such as"),

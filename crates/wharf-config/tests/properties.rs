@@ -33,6 +33,7 @@ fn every_key_of_the_schema_is_read() {
         let auth = match path.split('.').nth(1).filter(|_| path.starts_with("auth.")) {
             Some("silly") => "auth: {silly: {realm: r, service: s}}",
             Some("token") => "auth: {token: {realm: 'http://a', issuer: i, service: s, jwks: /j}}",
+            Some("issuer") => "auth: {htpasswd: {path: /h}, issuer: {service: s}}",
             Some(_) => "auth: {htpasswd: {path: /h}}",
             None => "",
         };

@@ -31,6 +31,7 @@ pub use wharf_tls as tls;
 pub use check::check;
 pub use control::Control;
 pub use error::Error;
+pub use mapping::issuer::robots;
 pub use namespace::NamespaceBuilder;
 pub use server::{Server, ServerBuilder};
 pub use store::open_store;

@@ -9,6 +9,7 @@ pub(crate) mod debug;
 pub(crate) mod driver;
 pub(crate) mod health;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod middleware;
 pub(crate) mod purge;
 pub(crate) mod server;
@@ -28,6 +29,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
         driver::KEYS,
         health::KEYS,
         http::KEYS,
+        issuer::KEYS,
         middleware::KEYS,
         purge::KEYS,
         server::KEYS,

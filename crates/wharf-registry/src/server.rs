@@ -150,7 +150,7 @@ impl ServerBuilder<'_> {
         let http = &configuration.http;
         let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
         let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
-        let authorize = mapping::auth::authorize(configuration.auth.as_ref())?;
+        let guard = mapping::auth::guard(configuration.auth.as_ref(), http)?;
         // An address that is taken is found out before the store is touched.
         let listener = match self.listener {
             Some(listener) => listener,
@@ -163,6 +163,7 @@ impl ServerBuilder<'_> {
             Some(driver) => driver,
             None => mapping::driver::open(&storage.driver, storage.read_only).await?,
         };
+        let store = Arc::clone(&driver);
         let beside = Beside::prepare(configuration, &driver).await?;
         let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
         let driver = beside.measure(driver);
@@ -177,9 +178,11 @@ impl ServerBuilder<'_> {
             true => None,
             false => store::take_up(&driver).await?,
         };
+        let (authorize, desk) = guard.take_up(&store).await?;
         let upload_key = upload_key(configuration, &*driver).await?;
         let options = mapping::http::options(configuration, upload_key, read_only.clone());
         let app = App::guarded(namespace, options, authorize);
+        let app = desk.into_iter().fold(app, App::with_desk);
         let app = Arc::new(beside.around(app));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {

@@ -108,6 +108,46 @@ async fn users_of_a_file_are_let_in_and_rules_say_where() {
     ruled.stop().await;
 }
 
+#[tokio::test]
+async fn tokens_are_given_out_beside_the_api() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = write(folder.path(), "htpasswd", &format!("alice:{SECRET}\n"));
+    let rules = write(
+        folder.path(),
+        "rules",
+        "allow anyone to pull in public\nallow alice to pull, push in public\n",
+    );
+    let registry = start(&format!(
+        "auth: {{htpasswd: {{path: '{users}'}}, issuer: {{service: s}}, rules: '{rules}'}}"
+    ))
+    .await;
+    let challenge =
+        "www-authenticate: Bearer realm=\"http://registry.example:5000/token\",service=\"s\"";
+    check(&registry.ask("GET /v2/", "").await, 401, challenge);
+    let alice = "Basic YWxpY2U6c2VjcmV0";
+    let scope = "service=s&scope=repository:public:pull,push";
+    let token = async |authorization| {
+        let answer = registry.ask(&format!("GET /token?{scope}"), authorization).await;
+        check(&answer, 200, "content-type: application/json\r\n");
+        let (_, rest) = answer.split_once("\"token\":\"").expect("a token");
+        format!("Bearer {}", rest.split('"').next().expect("its end"))
+    };
+    let (mine, nobodys) = (token(alice).await, token("").await);
+    check(&registry.ask("GET /v2/", &mine).await, 200, "");
+    check(&registry.ask("POST /v2/public/blobs/uploads/", &mine).await, 202, "");
+    check(&registry.ask("GET /v2/public/tags/list", &nobodys).await, 404, "NAME_UNKNOWN");
+    let denied = registry.ask("POST /v2/public/blobs/uploads/", &nobodys).await;
+    check(&denied, 401, "error=\"insufficient_scope\"");
+    check(
+        &registry.ask("GET /token", "Basic YWxpY2U6d3Jvbmc=").await,
+        401,
+        "www-authenticate: Basic",
+    );
+    check(&registry.ask("POST /token", "").await, 400, "a form is expected");
+    check(&registry.ask("GET /v2/", alice).await, 200, "");
+    registry.stop().await;
+}
+
 /// Publishes a JWK set, and nothing else.
 async fn publish(keys: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");

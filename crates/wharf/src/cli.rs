@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{config, fsck, garbage, uploads::Uploads};
+use crate::{config, fsck, garbage, token::Token, uploads::Uploads};
 
 /// An OCI container registry, in place of docker/distribution.
 ///
@@ -63,6 +63,9 @@ pub(crate) enum Command {
         /// Where the pages go
         directory: Option<PathBuf>,
     },
+    /// Make and end tokens for programs
+    #[command(subcommand)]
+    Token(Token),
     /// Print the version
     Version,
 }

@@ -22,6 +22,7 @@ mod progress;
 mod reload;
 mod serve;
 mod signals;
+mod token;
 mod uploads;
 
 use std::{
@@ -55,6 +56,7 @@ fn run(command: Command, name: &str) -> ExitCode {
         Command::Man { directory } => {
             pages::man(directory.as_deref()).map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
+        Command::Token(command) => token::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Version => version().map(|()| ExitCode::SUCCESS),
     };
     match result {

@@ -42,6 +42,8 @@ fn every_decision_is_a_line_of_json_without_a_secret() {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    let request_ids = lines.iter().map(|line: &Value| line["request_id"].as_str().unwrap_or(""));
+    assert!(request_ids.clone().all(|id| id.len() == 32), "{lines:?}");
     let told = |line: &Value| {
         let field = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
         ["subject", "operation", "path", "outcome", "rule"].map(field).join(" ")

@@ -1,16 +1,18 @@
 //! `auth` → who is asked before anything is served.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use http::{Request, StatusCode, Uri};
 use wharf_auth::{
-    AllowAll, Authorize, Challenge, Gate, Htpasswd, Limits, Policy, Silly,
+    AllowAll, Authorize, Challenge, Desk, Gate, Htpasswd, Limits, Policy, Silly,
     token::{self, Algorithm, KeySource, Token},
 };
-use wharf_config::{Auth, Controller, Realm, TokenAuth};
+use wharf_config::{Auth, Controller, Http, Realm, TokenAuth};
+use wharf_driver::Driver;
 use wharf_outbound::{Client, Reach};
 
+use super::issuer::Issuing;
 use crate::Error;
 
 pub(crate) const KEYS: &[&str] = &[
@@ -39,30 +41,69 @@ struct Published {
     url: Uri,
 }
 
+/// Who is asked before anything is served, as far as no store is needed to know.
+pub(crate) enum Guard {
+    /// Nobody.
+    Nobody,
+    /// This one.
+    Gate(Box<Gate>),
+    /// Somebody who gives out tokens, with keys in the store.
+    Issuing(Box<Issuing>),
+}
+
 /// Whoever is configured to be asked. Files that cannot be used are an error that names them.
-pub(crate) fn authorize(auth: Option<&Auth>) -> Result<Arc<dyn Authorize>, Error> {
-    let Some(Auth { controller, rules, forbids, audit: _ }) = auth else {
-        return Ok(Arc::new(AllowAll));
+pub(crate) fn guard(auth: Option<&Auth>, http: &Http) -> Result<Guard, Error> {
+    let Some(Auth { controller, issuer, rules, forbids, audit: _ }) = auth else {
+        return Ok(Guard::Nobody);
     };
     let policy = match rules {
         Some(path) => Policy::rules(path).map_err(|problem| failure("auth.rules", problem))?,
         None => Policy::Open(section(controller)),
     };
-    let gate = Gate::new(challenge(controller), policy).forbids(*forbids);
-    Ok(Arc::new(match controller {
-        Controller::Silly { .. } => gate.with(Arc::new(Silly)),
+    let gate = |policy| Gate::new(challenge(controller), policy).forbids(*forbids);
+    let gate = match controller {
+        Controller::Silly { .. } => gate(policy).with(Arc::new(Silly)),
         Controller::Htpasswd { path, .. } => {
-            let users = Htpasswd::open(path, Limits::default());
-            gate.with(Arc::new(users.map_err(|error| failure("auth.htpasswd", error))?))
+            let users = Arc::new(users(path)?);
+            if let Some(issuer) = issuer {
+                let issuing = Issuing::new(issuer, &http.prefix, users, policy, *forbids);
+                return Ok(Guard::Issuing(Box::new(issuing)));
+            }
+            gate(policy).with(users)
         }
         Controller::Token(token) => {
             let tokens = Token::open(options(token)?);
-            gate.with(Arc::new(tokens.map_err(|error| failure("auth.token", error))?))
+            gate(policy).with(Arc::new(tokens.map_err(|error| failure("auth.token", error))?))
         }
-    }))
+    };
+    Ok(Guard::Gate(Box::new(gate)))
 }
 
-fn failure(section: &'static str, problem: impl ToString) -> Error {
+/// The users of a file.
+pub(crate) fn users(path: &Path) -> Result<Htpasswd, Error> {
+    Htpasswd::open(path, Limits::default()).map_err(|error| failure("auth.htpasswd", error))
+}
+
+// === impl Guard ===
+
+impl Guard {
+    /// Who is asked, and where tokens are given out, if they are.
+    pub(crate) async fn take_up(self, driver: &Arc<dyn Driver>) -> Result<Guarded, Error> {
+        Ok(match self {
+            Self::Nobody => (Arc::new(AllowAll), None),
+            Self::Gate(gate) => (Arc::from(gate as Box<dyn Authorize>), None),
+            Self::Issuing(issuing) => {
+                let (gate, desk) = issuing.take_up(driver).await?;
+                (Arc::new(gate), Some(Arc::new(desk)))
+            }
+        })
+    }
+}
+
+/// Who is asked, and a desk beside the API.
+pub(crate) type Guarded = (Arc<dyn Authorize>, Option<Arc<dyn Desk>>);
+
+pub(crate) fn failure(section: &'static str, problem: impl ToString) -> Error {
     Error::Auth { section, problem: problem.to_string() }
 }
 
