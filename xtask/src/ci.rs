@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
-use crate::{Outcome, check_layers, codegen, conformance, deps, dist, e2e, process, stores};
+use crate::{
+    Outcome, check_layers, codegen, conformance, deps, differential, dist, e2e, process, stores,
+};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
@@ -27,7 +29,8 @@ const FUZZ_SECONDS: u64 = 30;
 ///
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate and its tests built by
 /// themselves, and tested with unusual features), deps, deny, conformance (both local drivers), stores
-/// (S3 and Azure), e2e (four clients), crash (200 kills), compat (stores exchanged with distribution).
+/// (S3 and Azure), e2e (four clients), crash (200 kills), compat (stores exchanged with distribution),
+/// differential (answers compared with distribution's).
 /// With --full also the long ones: e2e-all (every client that is there), fuzz, dist (the static binary
 /// and the container image, run by docker).
 #[derive(clap::Args)]
@@ -66,6 +69,7 @@ const STEPS: &[Step] = &[
     Step { name: "e2e", long: false, run: e2e_required },
     Step { name: "crash", long: false, run: crash },
     Step { name: "compat", long: false, run: compat },
+    Step { name: "differential", long: false, run: || differential::run(&task(&[])) },
     Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
     Step { name: "fuzz", long: true, run: fuzz },
     Step { name: "dist", long: true, run: || dist::run(&task(&["--image"])) },

@@ -12,6 +12,7 @@ mod ci;
 mod codegen;
 mod conformance;
 mod deps;
+mod differential;
 mod dist;
 mod docker;
 mod e2e;
@@ -43,6 +44,7 @@ enum Task {
     Codegen(codegen::Args),
     Conformance(conformance::Args),
     Deps(deps::Args),
+    Differential(differential::Args),
     Dist(dist::Args),
     E2e(e2e::Args),
     Services(services::Args),
@@ -71,6 +73,7 @@ impl Task {
             Task::Codegen(args) => codegen::run(&args),
             Task::Conformance(args) => conformance::run(&args),
             Task::Deps(args) => deps::run(&args),
+            Task::Differential(args) => differential::run(&args),
             Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
             Task::Services(args) => services::run(&args),
