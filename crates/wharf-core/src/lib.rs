@@ -17,7 +17,7 @@ pub use blobs::{
     BlobDeleter, BlobEnumerator, BlobProvider, BlobReader, BlobRedirector, BlobStatter, BlobStore,
 };
 pub use cache::{BlobDescriptorCache, BlobDescriptorService};
-pub use context::{RequestContext, Subject};
+pub use context::{Origin, RequestContext, Subject};
 pub use error::{Error, ErrorKind, Result};
 pub use manifests::{
     Fetched, GetOptions, ManifestBytes, ManifestEnumerator, ManifestStore, PutOptions, Stored,

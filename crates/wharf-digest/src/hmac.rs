@@ -17,6 +17,12 @@ pub fn sign(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     compute(key, parts).finalize().into_bytes().into()
 }
 
+/// The tag of a message by itself (RFC 2104): for others, who compute it with what they have.
+pub fn plain(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.chain_update(message).finalize().into_bytes().into()
+}
+
 /// Whether this is the tag of the parts. Takes the same time for every wrong tag.
 pub fn verify(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
     compute(key, parts).verify_slice(tag).is_ok()
@@ -40,6 +46,13 @@ mod tests {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"key").unwrap();
         mac.update(b"\x02\0\0\0\0\0\0\0ab\x01\0\0\0\0\0\0\0c");
         assert_eq!(sign(b"key", &[b"ab", b"c"]), <[u8; 32]>::from(mac.finalize().into_bytes()));
+    }
+
+    #[test]
+    fn the_plain_tag_is_that_of_rfc_4231() {
+        let tag = plain(b"Jefe", b"what do ya want for nothing?");
+        let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 
     #[test]

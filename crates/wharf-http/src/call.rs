@@ -14,6 +14,7 @@ use crate::{
     errors::Outcome,
     listener::NOWHERE,
     location::{Links, Way},
+    origin,
     region::ReadBudget,
     state::{Session, Signer},
 };
@@ -55,18 +56,24 @@ impl Call {
     ) -> Self {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+        let scheme = if parts.extensions.get::<Secure>().is_some() { "https" } else { "http" };
+        let origin = shared.options.origins.is_on().then(|| {
+            let (headers, authority) = (&parts.headers, authority.as_deref());
+            Arc::new(origin::of(&shared.links, Way { scheme, remote, headers, authority }))
+        });
         let context = RequestContext {
             request_id,
             method: parts.method.as_str().into(),
             host: authority.as_deref().or(text(header::HOST)).unwrap_or_default().into(),
             remote_address: Some(remote),
+            origin,
             user_agent: text(header::USER_AGENT).map(Into::into),
             subject: grant.subject,
             internal: None,
         };
         Self {
             shared: Arc::clone(shared),
-            scheme: if parts.extensions.get::<Secure>().is_some() { "https" } else { "http" },
+            scheme,
             method: parts.method,
             query: parts.uri.query().map(str::to_owned),
             headers: parts.headers,

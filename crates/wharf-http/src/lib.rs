@@ -37,6 +37,7 @@ mod listener;
 mod location;
 mod measure;
 mod options;
+mod origin;
 mod page;
 mod pages;
 mod protocol;

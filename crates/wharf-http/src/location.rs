@@ -103,7 +103,7 @@ impl Links {
     }
 
     /// Whether a proxy may say where its client believes to be.
-    fn trusts(&self, remote: SocketAddr) -> bool {
+    pub(crate) fn trusts(&self, remote: SocketAddr) -> bool {
         let address = remote.ip().to_canonical();
         let networks = self.trusted.as_ref();
         remote == NOWHERE

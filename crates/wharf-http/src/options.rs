@@ -27,6 +27,8 @@ pub struct Options {
     pub delete: bool,
     /// Refuse everything that changes the registry, as long as this is on.
     pub read_only: Switch,
+    /// Say in the context of each request how its client came, as long as this is on.
+    pub origins: Switch,
     /// Send clients to the backend for blobs, where it offers that.
     pub redirect: bool,
     /// The largest manifest that is taken, in bytes.
@@ -76,6 +78,7 @@ impl Default for Options {
             headers: Vec::new(),
             delete: false,
             read_only: Switch::default(),
+            origins: Switch::default(),
             redirect: true,
             max_manifest_bytes: 4 << 20,
             max_tags: 1000,
