@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError, Debug, Secret, Tls, TrustedProxies, listen,
+    ClientLimits, ConfigError, Debug, Secret, Tls, TrustedProxies, listen,
     section::{Scalar, Section},
 };
 
@@ -73,8 +73,8 @@ pub struct Limits {
     pub manifest_size: NonZeroU64,
     /// `readmemory`: what all readers of files may hold together, in bytes.
     pub read_memory: NonZeroU64,
-    /// `connections`: how many there may be at a time, `None` for as many as come.
-    pub connections: Option<u32>,
+    /// How much clients may take up.
+    pub clients: ClientLimits,
 }
 
 struct Url(String);
@@ -155,7 +155,7 @@ impl Limits {
             header_size: section.value_or("headersize", default.header_size)?.max(LEAST_HEADER),
             manifest_size: section.value_or("manifestsize", default.manifest_size)?,
             read_memory: section.value_or("readmemory", default.read_memory)?,
-            connections: section.value("connections")?.filter(|connections| *connections > 0),
+            clients: ClientLimits::read(section)?,
         })
     }
 }
@@ -169,7 +169,7 @@ impl Default for Limits {
             header_size: kibibytes(64),
             manifest_size: kibibytes(4 * 1024),
             read_memory: kibibytes(64 * 1024),
-            connections: None,
+            clients: ClientLimits::default(),
         }
     }
 }

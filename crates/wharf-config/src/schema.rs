@@ -258,9 +258,18 @@ const LIMITS: &[Key] = &[
         .ours(),
     bytes("manifestsize", "The largest manifest that is taken.").or("4194304").ours(),
     bytes("readmemory", "What all readers of files may hold together.").or("67108864").ours(),
-    number("connections", "How many connections there may be at a time; 0 for as many as come.")
-        .or("0")
+    number("connections", "How many connections there may be at a time; idle ones make room for others; 0 for as many as come.")
+        .or("10000")
         .ours(),
+    number("connectionsperaddress", "How many of one address; 0 for as many as come.").or("2000").ours(),
+    number("requests", "How many requests there may be at a time; 0 for as many as come.").or("10000").ours(),
+    number("requestsperaddress", "How many of one address; 0 for as many as come.").or("1000").ours(),
+    number("requestsperprincipal", "How many of one user; 0 for as many as come.").or("5000").ours(),
+    bytes("uploadrate", "What a client has to send of a body in a second at least.").or("512").ours(),
+    bytes("downloadrate", "What a client has to take of an answer in a second at least.").or("512").ours(),
+    number("streams", "How many requests at a time one connection with HTTP/2 may have.").or("128").ours(),
+    number("headers", "How many headers a request may have.").or("100").ours(),
+    number("uploads", "How many upload sessions a repository may have; 0 for as many as are begun.").or("10000").ours(),
 ];
 
 const NO_ACME: &str = "certificates from Let's Encrypt are not supported yet: have another program \

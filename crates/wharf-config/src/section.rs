@@ -1,6 +1,10 @@
 //! Reads typed values out of the tree.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
 
 use crate::{
     ConfigError, Place, Secret, duration,
@@ -221,6 +225,14 @@ impl Scalar for u32 {
 
 impl Scalar for u64 {
     const EXPECTED: &'static str = "a whole number, 0 or more";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Scalar for NonZeroU32 {
+    const EXPECTED: &'static str = "a whole number, 1 or more";
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()

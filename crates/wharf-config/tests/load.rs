@@ -220,7 +220,12 @@ fn single_keys_mean_what_they_say() {
     let limits =
         with("http: {limits: {headersize: 1, manifestsize: 7, connections: 0}}").http.limits;
     assert_eq!((limits.header_size.get(), limits.manifest_size.get()), (8192, 7));
-    assert_eq!((limits.read_memory.get(), limits.connections), (64 << 20, None));
+    assert_eq!((limits.read_memory.get(), limits.clients.connections), (64 << 20, None));
+    let limits =
+        with("http: {limits: {requests: 7, streams: 9, uploadrate: 0}}").http.limits.clients;
+    assert_eq!((limits.requests.map(|it| it.get()), limits.streams.get()), (Some(7), 9));
+    assert_eq!((limits.upload_rate, limits.download_rate), (0, 512));
+    assert_eq!((limits.connections.map(|it| it.get())), Some(10_000));
     assert_eq!(with("http: {prefix: ''}").http.prefix, "/");
     assert!(!with("validation: {enabled: true, disabled: true}").validation.disabled);
     assert!(with("validation: {disabled: true}").validation.disabled);
@@ -326,6 +331,10 @@ fn what_cannot_be_is_an_error_with_its_place() {
         (
             "http: {limits: {headertimeout: 30}}",
             "c.yml:3: http.limits.headertimeout: expected 1ms or more, found 30ns",
+        ),
+        (
+            "http: {limits: {streams: 0}}",
+            "c.yml:3: http.limits.streams: expected a whole number, 1 or more, found \"0\"",
         ),
         (
             "http: {limits: {manifestsize: 0}}",

@@ -41,6 +41,7 @@ const AROUND: &[(&str, &str)] = &[
     ("storage.gcs.", "storage: {gcs: {bucket: b}}"),
     ("auth.silly.", "auth: {silly: {realm: r, service: s}}"),
     ("auth.htpasswd.", "auth: {htpasswd: {path: /p}}"),
+    ("auth.issuer.", "auth: {htpasswd: {path: /p}, issuer: {service: s}}"),
     ("auth.rules", "auth: {silly: {realm: r, service: s}}"),
     ("auth.deniedstatus", "auth: {silly: {realm: r, service: s}}"),
     ("auth.audit", "auth: {silly: {realm: r, service: s}}"),

@@ -40,6 +40,14 @@ pub enum ErrorKind {
     /// Another request writes to the session; it survives.
     #[error("blob upload {0} is being written by another request")]
     UploadBusy(UploadId),
+    /// The repository has as many upload sessions as it may.
+    #[error("{repository} has {limit} uploads that were begun and not ended")]
+    TooManyUploads {
+        /// The repository.
+        repository: RepositoryName,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The content has another digest than the one that was named.
     #[error("content is {actual}, not {expected}")]
     DigestMismatch {

@@ -18,6 +18,7 @@ use crate::{
     answer::value,
     authorize,
     call::{Call, Shared},
+    client::Clients,
     desk, endpoints,
     errors::{Failure, Outcome},
     incoming::{BoxError, Incoming},
@@ -27,6 +28,7 @@ use crate::{
     request_id::RequestIds,
     running::Running,
     state::Signer,
+    traffic::{Connected, Counted, Traffic},
 };
 
 /// Answers the requests of the API out of a namespace.
@@ -37,9 +39,28 @@ pub struct App {
     /// The requests that change something, which are finished even if the client has left.
     running: Running,
     request_ids: RequestIds,
+    clients: Clients,
+    traffic: Arc<Traffic>,
     meter: Option<Arc<dyn Meter>>,
     gate: Option<Arc<dyn Gate>>,
     desk: Option<Arc<dyn Desk>>,
+}
+
+/// A request that is to be answered.
+struct Asked<'a> {
+    parts: Parts,
+    body: Incoming,
+    counted: Counted,
+    remote: SocketAddr,
+    id: &'a Arc<str>,
+}
+
+/// What came of a request.
+struct Answered {
+    outcome: Outcome,
+    /// Whether something of its body was left.
+    unread: bool,
+    counted: Counted,
 }
 
 /// May close the whole registry for a while.
@@ -72,6 +93,8 @@ impl App {
             headers: headers.collect(),
             running: Running::default(),
             request_ids: RequestIds::new(),
+            clients: Clients::new(options.trusted_proxies.as_deref()),
+            traffic: Traffic::new(&options.limits),
             meter: None,
             gate: None,
             desk: None,
@@ -112,6 +135,11 @@ impl App {
         &self.shared.options
     }
 
+    /// A connection that counts, `None` if there are too many of its address.
+    pub(crate) fn connect(&self, remote: SocketAddr) -> Option<Connected> {
+        self.traffic.connect(self.clients.of_connection(remote))
+    }
+
     /// Answers one request.
     pub async fn handle<B>(&self, request: Request<B>, remote: SocketAddr) -> Response<Body>
     where
@@ -124,16 +152,31 @@ impl App {
             self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
         let mut measurement =
             self.meter.as_ref().map(|meter| Measurement::begin(meter, &parts.method));
-        let mut body = Incoming::new(body, self.shared.options.timeouts.body_stall);
+        let Options { timeouts, limits, .. } = self.options();
+        let mut body = Incoming::new(body, timeouts.body_stall, limits.upload_rate);
         body.count_in(measurement.as_ref().map(|measurement| measurement.received()));
         body.hold_back(parts.headers.contains_key(header::EXPECT));
         let (method, version) = (parts.method.clone(), parts.version);
         let is_root = parts.uri.path() == "/";
 
         let mut subject = None;
-        let (outcome, unread) = self
-            .answer(parts, body, &request_id, remote, &mut subject, measurement.as_deref_mut())
-            .await;
+        // Whoever looks whether the server lives is told so at any time.
+        let counted = match is_root {
+            true => Ok(Counted::default()),
+            false => self.traffic.begin(self.clients.of_request(remote, &parts.headers)),
+        };
+        let Answered { outcome, unread, counted } = match counted {
+            Ok(counted) => {
+                let request = Asked { parts, body, counted, remote, id: &request_id };
+                self.answer(request, &mut subject, measurement.as_deref_mut()).await
+            }
+            // Nothing more is done for them, reading included.
+            Err(too_many) => Answered {
+                outcome: Err(too_many.into()),
+                unread: !body.ended(),
+                counted: Counted::default(),
+            },
+        };
         let mut answer = outcome.unwrap_or_else(|failure| {
             failure.log(&request_id);
             failure.into_answer()
@@ -160,7 +203,7 @@ impl App {
             measurement.status = status;
             measurement
         });
-        response.map(|body| match (record, measurement) {
+        response.map(|body| body.counted(counted)).map(|body| match (record, measurement) {
             (None, None) => body,
             (Some(record), None) => body.witnessed(record),
             (None, Some(measurement)) => body.witnessed(measurement),
@@ -173,35 +216,42 @@ impl App {
         self.running.settled().await;
     }
 
-    /// The answer, and whether a body was left unread.
     async fn answer(
         &self,
-        parts: Parts,
-        mut body: Incoming,
-        request_id: &Arc<str>,
-        remote: SocketAddr,
+        request: Asked<'_>,
         subject: &mut Option<Arc<str>>,
         measurement: Option<&mut Measurement>,
-    ) -> (Outcome, bool) {
+    ) -> Answered {
+        let Asked { parts, mut body, mut counted, remote, id } = request;
         if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
-            let outcome = desk::visit(&**desk, &parts, &mut body, request_id, remote).await;
-            return (outcome, !body.ended());
+            let outcome = desk::visit(&**desk, &parts, &mut body, id, remote).await;
+            return Answered { outcome, unread: !body.ended(), counted };
         }
-        let admitted = self.admit(&parts, request_id, remote, measurement).await;
+        let admitted = self.admit(&parts, id, remote, measurement).await;
         let (target, row, grant) = match admitted {
             Ok(admitted) => admitted,
             Err(failure) => {
                 body.drain().await;
-                return (Err(failure), !body.ended());
+                return Answered { outcome: Err(failure), unread: !body.ended(), counted };
             }
         };
         *subject = grant.subject.as_ref().map(|subject| Arc::clone(&subject.0));
-        let call = Call::new(&self.shared, parts, Arc::clone(request_id), remote, grant);
-        if !row.mutates() {
-            return (caught(endpoints::serve(&call, row, &target, &mut body)).await, !body.ended());
+        if let Some(subject) = subject
+            && let Err(too_many) = counted.belongs_to(subject)
+        {
+            return Answered { outcome: Err(too_many.into()), unread: !body.ended(), counted };
         }
-        let work = self.detached(call, row, target, body);
-        work.await.unwrap_or_else(|_| (Err(ErrorCode::Unavailable.into()), true))
+        let call = Call::new(&self.shared, parts, Arc::clone(id), remote, grant);
+        if !row.mutates() {
+            let outcome = caught(endpoints::serve(&call, row, &target, &mut body)).await;
+            return Answered { outcome, unread: !body.ended(), counted };
+        }
+        let work = self.detached(call, row, target, body, counted);
+        work.await.unwrap_or_else(|_| Answered {
+            outcome: Err(ErrorCode::Unavailable.into()),
+            unread: true,
+            counted: Counted::default(),
+        })
     }
 
     /// Half a push is worse than none: what changes something goes on without its client.
@@ -211,7 +261,8 @@ impl App {
         row: &'static Row,
         target: Target,
         mut body: Incoming,
-    ) -> JoinHandle<(Outcome, bool)> {
+        counted: Counted,
+    ) -> JoinHandle<Answered> {
         let guard = self.running.enter();
         tokio::spawn(async move {
             let _guard = guard;
@@ -219,7 +270,7 @@ impl App {
             if outcome.is_err() {
                 body.drain().await;
             }
-            (outcome, !body.ended())
+            Answered { outcome, unread: !body.ended(), counted }
         })
     }
 
@@ -236,7 +287,8 @@ impl App {
         }
         let path = parts.uri.path();
         let method = parts.method.as_str();
-        if head_size(parts) > self.shared.options.max_header_bytes {
+        let Options { max_header_bytes, limits, .. } = self.options();
+        if head_size(parts) > *max_header_bytes || parts.headers.len() > limits.headers {
             let error = ErrorInfo::new(ErrorCode::Unsupported).with_status(431);
             return Err(error.with_message("the header of the request is too large").into());
         }

@@ -14,6 +14,7 @@ use wharf_content::{ByteStream, Content, FileRegion};
 
 use crate::{
     region::{ReadBudget, RegionReader},
+    traffic::Counted,
     window::Window,
 };
 
@@ -23,6 +24,8 @@ pub struct Body {
     payload: Payload,
     /// Told of every byte that is taken, and dropped with the body: the access log.
     witness: Option<Box<dyn Witness>>,
+    /// Counts with the request until the body is dropped.
+    counted: Counted,
 }
 
 /// Where the bytes come from.
@@ -87,6 +90,12 @@ impl Body {
         Some(region)
     }
 
+    /// Lets the request count until this is sent.
+    pub(crate) fn counted(mut self, counted: Counted) -> Self {
+        self.counted = counted;
+        self
+    }
+
     /// Adds a witness.
     pub(crate) fn witnessed(mut self, witness: Box<dyn Witness>) -> Self {
         self.witness = Some(witness);
@@ -102,7 +111,7 @@ impl<T: Into<Bytes>> From<T> for Body {
 
 impl From<Payload> for Body {
     fn from(payload: Payload) -> Self {
-        Self { payload, witness: None }
+        Self { payload, witness: None, counted: Counted::default() }
     }
 }
 

@@ -24,6 +24,9 @@ const CLIENT_GONE: u16 = 499;
 /// After how many seconds to try again what the backend could not do.
 const COME_BACK: &str = "5";
 
+/// After how many seconds an upload may have ended.
+const ONCE_SOME_HAVE_ENDED: &str = "60";
+
 // === impl Failure ===
 
 impl Failure {
@@ -113,7 +116,7 @@ impl From<BodyFault> for Failure {
     fn from(fault: BodyFault) -> Self {
         let status = match fault {
             BodyFault::Gone(_) => CLIENT_GONE,
-            BodyFault::Stalled(_) => 408,
+            BodyFault::Stalled(_) | BodyFault::Slow => 408,
         };
         let message = format!("request body {fault}");
         ErrorInfo::new(ErrorCode::SizeInvalid).with_status(status).with_message(message).into()
@@ -139,6 +142,9 @@ impl From<Error> for Failure {
             ErrorKind::Unavailable(_) => {
                 failure.with(header::RETRY_AFTER, HeaderValue::from_static(COME_BACK))
             }
+            ErrorKind::TooManyUploads { .. } => {
+                failure.with(header::RETRY_AFTER, HeaderValue::from_static(ONCE_SOME_HAVE_ENDED))
+            }
             _ => failure,
         };
         failure.because(error)
@@ -156,6 +162,7 @@ fn info(kind: &ErrorKind) -> ErrorInfo {
             said(Code::BlobUploadUnknown).with_detail(json!({ "id": id.as_str() }))
         }
         ErrorKind::UploadOffset { .. } | ErrorKind::UploadBusy(_) => said(Code::RangeInvalid),
+        ErrorKind::TooManyUploads { .. } => said(Code::TooManyRequests),
         ErrorKind::DigestMismatch { expected, actual } => {
             said(Code::DigestInvalid).with_detail(json!({ "expected": expected, "actual": actual }))
         }
@@ -230,6 +237,8 @@ mod tests {
         check(ErrorKind::Full("disk".into()), 507, ErrorCode::Unavailable);
         check(ErrorKind::Unavailable("s3".into()), 503, ErrorCode::Unavailable);
         check(ErrorKind::Body("cut".into()), 499, ErrorCode::SizeInvalid);
+        let many = ErrorKind::TooManyUploads { repository: name(), limit: 1 };
+        check(many, 429, ErrorCode::TooManyRequests);
         check(ErrorKind::Other("x".into()), 500, ErrorCode::Unknown);
     }
 

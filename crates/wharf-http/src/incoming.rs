@@ -12,8 +12,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Empty, combinators::UnsyncBoxBody};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wharf_core::ErrorKind;
+
+use crate::pace::Pace;
 
 /// The error of any body.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -22,6 +24,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Incoming {
     body: UnsyncBoxBody<Bytes, BoxError>,
     stall: Duration,
+    pace: Pace,
     ended: bool,
     /// The client waits for `100 Continue`, which reading sends.
     held_back: bool,
@@ -36,6 +39,8 @@ pub(crate) enum BodyFault {
     Gone(BoxError),
     /// Nothing came for so long.
     Stalled(Duration),
+    /// Less came than has to.
+    Slow,
 }
 
 /// Why a body could not be collected.
@@ -55,7 +60,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(2);
 // === impl Incoming ===
 
 impl Incoming {
-    pub(crate) fn new<B>(body: B, stall: Duration) -> Self
+    pub(crate) fn new<B>(body: B, stall: Duration, rate: u64) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -66,7 +71,8 @@ impl Incoming {
             true => Empty::new().map_err(|never| match never {}).boxed_unsync(),
             false => body.map_err(Into::into).boxed_unsync(),
         };
-        Self { body, stall, ended, held_back: false, counted: None }
+        let pace = Pace::new(rate, stall);
+        Self { body, stall, pace, ended, held_back: false, counted: None }
     }
 
     /// The client sends nothing before it is told to: what nobody wants is then not asked for.
@@ -93,11 +99,16 @@ impl Incoming {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         self.held_back = false;
         while !self.ended {
+            let begun = Instant::now();
             let frame = timeout(self.stall, self.body.frame()).await;
+            let waited = begun.elapsed();
             match frame.map_err(|_| BodyFault::Stalled(self.stall))? {
                 None => self.ended = true,
                 Some(frame) => match frame.map_err(BodyFault::Gone)?.into_data() {
                     Ok(data) if !data.is_empty() => {
+                        if !self.pace.keeps(data.len(), waited) {
+                            return Err(BodyFault::Slow);
+                        }
                         self.ended = self.body.is_end_stream();
                         if let Some(counter) = &self.counted {
                             counter.fetch_add(data.len() as u64, Relaxed);
@@ -105,7 +116,8 @@ impl Incoming {
                         return Ok(Some(data));
                     }
                     // An empty piece, or trailers.
-                    _ => {}
+                    _ if self.pace.keeps(0, waited) => {}
+                    _ => return Err(BodyFault::Slow),
                 },
             }
         }
@@ -153,6 +165,7 @@ impl fmt::Display for BodyFault {
         match self {
             Self::Gone(error) => write!(f, "broke off: {error}"),
             Self::Stalled(stall) => write!(f, "nothing came for {} s", stall.as_secs_f32()),
+            Self::Slow => f.write_str("comes too slowly"),
         }
     }
 }
@@ -176,12 +189,12 @@ mod tests {
     fn chunked(pieces: Vec<Result<&'static str, BoxError>>) -> Incoming {
         let frame =
             |piece: Result<&'static str, BoxError>| piece.map(|p| Frame::data(Bytes::from(p)));
-        Incoming::new(StreamBody::new(stream::iter(pieces.into_iter().map(frame))), STALL)
+        Incoming::new(StreamBody::new(stream::iter(pieces.into_iter().map(frame))), STALL, 0)
     }
 
     #[tokio::test]
     async fn limits_hold_with_and_without_a_length() {
-        let announced = |text: &'static str| Incoming::new(Full::new(Bytes::from(text)), STALL);
+        let announced = |text: &'static str| Incoming::new(Full::new(Bytes::from(text)), STALL, 0);
         assert_eq!(announced("abc").announced(), Some(3));
         assert_eq!(announced("abc").collect(3).await.unwrap(), "abc");
         assert!(matches!(announced("abcd").collect(3).await, Err(CollectFault::TooLarge)));
@@ -200,7 +213,26 @@ mod tests {
         assert!(matches!(body.next().await, Err(BodyFault::Gone(_))));
 
         let never = stream::pending::<Result<Frame<Bytes>, BoxError>>();
-        let mut body = Incoming::new(StreamBody::new(never), STALL);
+        let mut body = Incoming::new(StreamBody::new(never), STALL, 0);
         assert!(matches!(body.next().await, Err(BodyFault::Stalled(_))));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_a_fault_and_one_that_is_slow_is_none() {
+        for (rate, kept) in [(100, true), (1000, false)] {
+            let drops = stream::unfold((), |()| async {
+                tokio::time::sleep(STALL / 2).await;
+                Some((Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"0123456789"))), ()))
+            });
+            let mut body = Incoming::new(StreamBody::new(drops), STALL, rate);
+            let mut came = 0;
+            let fault = loop {
+                match body.next().await {
+                    Ok(Some(piece)) if came < 1000 => came += piece.len(),
+                    Ok(_) => break None,
+                    Err(fault) => break Some(fault),
+                }
+            };
+            assert_eq!(fault.is_none(), kept, "{rate}: {came}");
+        }
     }
 }

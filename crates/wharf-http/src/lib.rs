@@ -18,8 +18,8 @@
 //! ```
 //!
 //! What is decided here and nowhere else: which error code a condition has (`errors.rs`), where a
-//! client is sent (`location.rs`), who may write to an upload (`state.rs`), and how much memory slow
-//! clients cost (`region.rs`).
+//! client is sent (`location.rs`), who may write to an upload (`state.rs`), how much memory slow
+//! clients cost (`region.rs`), and how much of the server anybody may take up (`traffic.rs`).
 
 mod access;
 mod answer;
@@ -27,17 +27,22 @@ mod app;
 mod authorize;
 mod body;
 mod call;
+mod client;
 mod conditional;
 mod connection;
+mod crowd;
 mod desk;
 mod endpoints;
 mod errors;
+mod frames;
 mod incoming;
+mod limits;
 mod listener;
 mod location;
 mod measure;
 mod options;
 mod origin;
+mod pace;
 mod page;
 mod pages;
 mod protocol;
@@ -48,11 +53,14 @@ mod sendfile;
 mod serve;
 mod session;
 mod state;
+mod tally;
+mod traffic;
 mod transport;
 mod window;
 
 pub use app::{App, Gate};
 pub use body::{Body, Measured, Payload};
+pub use limits::Limits;
 pub use listener::Listener;
 pub use measure::{Ended, Meter};
 pub use options::{Options, Timeouts};

@@ -179,7 +179,7 @@ impl Forwarded {
 }
 
 /// Takes one `name=value` or `name="value"` off the front.
-fn pair(text: &str) -> Option<(&str, String, &str)> {
+pub(crate) fn pair(text: &str) -> Option<(&str, String, &str)> {
     let (name, rest) = text.split_once('=')?;
     let name = name.trim();
     if name.is_empty() || name.contains([',', ';', '"']) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf_core::Switch;
 
+use crate::Limits;
+
 /// The options of an [`App`](crate::App) and of the connections that [`serve`](crate::serve())
 /// accepts for it.
 #[derive(Clone)]
@@ -44,12 +46,12 @@ pub struct Options {
     pub http2: bool,
     /// Whether every request leaves a line in the log (target `wharf::access`).
     pub access_log: bool,
-    /// The most connections at a time; others wait to be accepted.
-    pub max_connections: Option<usize>,
     /// The most bytes of a request's line and headers.
     pub max_header_bytes: usize,
     /// The time-outs of a connection.
     pub timeouts: Timeouts,
+    /// How much clients may take up.
+    pub limits: Limits,
 }
 
 /// How long a client may let us wait.
@@ -86,9 +88,9 @@ impl Default for Options {
             read_memory: 64 << 20,
             http2: true,
             access_log: true,
-            max_connections: None,
             max_header_bytes: 64 << 10,
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -102,6 +104,7 @@ impl std::fmt::Debug for Options {
             .field("read_only", &self.read_only)
             .field("http2", &self.http2)
             .field("timeouts", &self.timeouts)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

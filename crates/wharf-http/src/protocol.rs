@@ -14,7 +14,10 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::Options;
+use crate::{
+    Limits, Options,
+    frames::{Flood, Framed, Frames},
+};
 
 /// The protocols that are spoken.
 pub(crate) struct Protocols {
@@ -29,13 +32,16 @@ pub(crate) struct Ahead<T> {
     stream: TokioIo<T>,
 }
 
-/// The most streams of one HTTP/2 connection, and what each may send ahead, in bytes.
-const STREAMS: u32 = 128;
+/// What a stream of HTTP/2 and a whole connection may send ahead, in bytes.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
 
 /// The largest piece of a request's body over HTTP/1.1, in bytes. Smaller ones cost time.
 const READ_BUFFER: usize = 256 << 10;
+
+/// How many streams a client may have reset, or make us reset, that we have still to look at: more end
+/// the connection.
+const RESETS: usize = 32;
 
 /// How much of an answer one HTTP/2 stream may hold back, in bytes.
 const SEND_BUFFER: usize = 256 << 10;
@@ -72,6 +78,14 @@ impl<T> Ahead<T> {
     /// The stream itself.
     pub(crate) fn inner(&self) -> &T {
         self.stream.inner()
+    }
+
+    /// The same, with its frames counted. What it has is HTTP/2, from the first byte on.
+    pub(crate) fn framed(self) -> Result<Ahead<Framed<T>>, Flood> {
+        let mut frames = Frames::new(PREFACE.len());
+        frames.pass(&self.read)?;
+        let stream = Framed::new(self.stream.into_inner(), frames);
+        Ok(Ahead { read: self.read, stream: TokioIo::new(stream) })
     }
 }
 
@@ -126,6 +140,10 @@ fn http1(options: &Options) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(options.timeouts.header)
         .max_buf_size(READ_BUFFER);
+    if options.limits.headers != Limits::default().headers {
+        // As many as without this, it would take an allocation for each request.
+        builder.max_headers(options.limits.headers);
+    }
     builder
 }
 
@@ -133,7 +151,9 @@ fn http2(options: &Options) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(options.limits.streams)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)

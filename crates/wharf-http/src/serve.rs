@@ -4,12 +4,12 @@ use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Durati
 
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::{App, Handshake, Listener, protocol::Protocols, session::Session};
+use crate::{App, Handshake, Listener, crowd::Room, protocol::Protocols, session::Session};
 
 /// How long changes that were cut by the end may take to tidy up.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
@@ -61,21 +61,28 @@ async fn serve_each<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let permits = app.options().max_connections.map(|most| Arc::new(Semaphore::new(most)));
+    let room = Room::new(app.options().limits.connections);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        let (stream, remote) = tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, permits.as_ref()) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let (stream, remote, permit) = accepted;
-        let session = Session::new(Arc::clone(&app), remote, stopping.clone());
+        let Some(connected) = app.connect(remote) else {
+            tracing::debug!(%remote, "too many connections of one address");
+            continue;
+        };
+        let place = tokio::select! {
+            () = &mut shutdown => break,
+            place = room.enter() => place,
+        };
+        let session = Session::new(Arc::clone(&app), remote, stopping.clone(), room.crowd());
         let connection = each(session, stream);
         connections.spawn(async move {
-            let _permit = permit;
+            let _counts = (connected, place);
             connection.await;
         });
     }
@@ -96,18 +103,11 @@ where
     Ok(())
 }
 
-/// The next connection, as soon as there is room for one.
-async fn accept(
-    listener: &Listener,
-    permits: Option<&Arc<Semaphore>>,
-) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-    let permit = match permits {
-        Some(permits) => Arc::clone(permits).acquire_owned().await.ok(),
-        None => None,
-    };
+/// The next connection.
+async fn accept(listener: &Listener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, remote)) => return (stream, remote, permit),
+            Ok(accepted) => return accepted,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // Out of file descriptors, most likely: others have to be closed first.

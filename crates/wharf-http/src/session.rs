@@ -31,6 +31,8 @@ use tokio::{
 use crate::{
     App, Body, Handshake, Secure, Timeouts,
     connection::{Connection, Written},
+    crowd::Crowd,
+    pace,
     protocol::{Ahead, Protocols},
     running::{Guard, Running},
     sendfile::{FileBody, Stream},
@@ -47,6 +49,7 @@ pub(crate) struct Session {
     /// Answers that wait for their client.
     bodies: Running,
     stopping: watch::Receiver<bool>,
+    crowd: Crowd,
 }
 
 /// What a request comes to.
@@ -67,23 +70,32 @@ trait Source: http_body::Body<Error = io::Error> + Unpin {
     fn is_starved(&self) -> bool;
 }
 
-/// The bytes that a client has to take within the time-out. Less may be mere control frames.
+/// The bytes that a client has to take within the time-out at least. Less may be mere control frames.
 const PROGRESS: u64 = 1024;
 
 // === impl Session ===
 
 impl Session {
     /// A session with a client at `remote`, which ends soon after `stopping` is set.
-    pub(crate) fn new(app: Arc<App>, remote: SocketAddr, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        app: Arc<App>,
+        remote: SocketAddr,
+        stopping: watch::Receiver<bool>,
+        crowd: Crowd,
+    ) -> Self {
         let (running, bodies) = (Running::default(), Running::default());
-        Self { app, remote, secure: None, running, bodies, stopping }
+        Self { app, remote, secure: None, running, bodies, stopping, crowd }
     }
 
     /// Serves the requests of one connection over plain TCP, until either side ends it.
     pub(crate) async fn plain(mut self, tcp: TcpStream, protocols: &Protocols) {
         let Some((tcp, is_http2)) = self.recognize(tcp, protocols).await else { return };
         match protocols.http2.as_ref().filter(|_| is_http2) {
-            Some(http2) => self.http2(tcp, http2).await,
+            Some(http2) => {
+                if let Ok(tcp) = tcp.framed() {
+                    self.http2(tcp, http2).await;
+                }
+            }
             None => {
                 let stream = Stream::new(tcp);
                 let regions = stream.regions();
@@ -105,7 +117,11 @@ impl Session {
         self.secure = Some(Secure::new(H::client_certificate(&stream)));
         let Some((stream, is_http2)) = self.recognize(stream, protocols).await else { return };
         match protocols.http2.as_ref().filter(|_| is_http2) {
-            Some(http2) => self.http2(stream, http2).await,
+            Some(http2) => {
+                if let Ok(stream) = stream.framed() {
+                    self.http2(stream, http2).await;
+                }
+            }
             None => self.http1(stream, |body: Body| body, &protocols.http1).await,
         }
     }
@@ -131,6 +147,7 @@ impl Session {
         let first = tokio::select! {
             first = timeout(limit, first) => first.unwrap_or_else(|late| Err(late.into())),
             _ = self.stopping.wait_for(|stop| *stop) => return None,
+            () = self.crowd.wants_place(&self.running) => return None,
         };
         let remote = self.remote;
         first
@@ -198,11 +215,16 @@ impl Session {
     {
         let (remote, timeouts) = (self.remote, self.timeouts());
         let mut stopping = self.stopping.clone();
-        let mut stuck = pin!(stuck(&self.bodies, written, timeouts.write_stall));
+        let least = pace::least(self.app.options().limits.download_rate, timeouts.write_stall);
+        let least = least.max(PROGRESS);
+        let mut stuck = pin!(stuck(&self.bodies, written, least, timeouts.write_stall));
+        let mut crowd = self.crowd.clone();
+        let mut crowded = pin!(crowd.wants_place(&self.running));
         tokio::select! {
             biased;
             ended = &mut connection => return log(remote, ended),
             () = &mut stuck => return tracing::debug!(%remote, "a client took nothing and was cut"),
+            () = &mut crowded => return tracing::debug!(%remote, "an idle client made room"),
             () = idle(&self.running, timeouts.idle) => {}
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -210,6 +232,7 @@ impl Session {
         tokio::select! {
             ended = connection => log(remote, ended),
             () = stuck => tracing::debug!(%remote, "a client took nothing and was cut"),
+            () = crowded => tracing::debug!(%remote, "an idle client made room"),
             () = quiet(&self.running, timeouts.header) => {
                 tracing::debug!(%remote, "a silent client was cut");
             }
@@ -244,12 +267,12 @@ async fn quiet(running: &Running, limit: Duration) {
 /// Ready when answers waited for their client for so long, and nothing went out. A connection over
 /// which nothing can be written ends by itself; but an HTTP/2 client may also take nothing by never
 /// making room for more.
-async fn stuck(bodies: &Running, written: &Written, limit: Duration) {
+async fn stuck(bodies: &Running, written: &Written, least: u64, limit: Duration) {
     loop {
         let before = (bodies.ever(), bodies.now(), written.get());
         sleep(limit).await;
         let same = bodies.now() > 0 && (bodies.ever(), bodies.now()) == (before.0, before.1);
-        if same && written.get() - before.2 < PROGRESS {
+        if same && written.get() - before.2 < least {
             return;
         }
     }

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use wharf_digest::Digest;
 use wharf_driver::MemoryDriver;
 use wharf_driver_fs::FsDriver;
-use wharf_http::{App, Options, Timeouts, serve};
+use wharf_http::{App, Limits, Options, Timeouts, serve};
 use wharf_storage::StorageNamespace;
 use wharf_testkit::driver_suite::pattern;
 
@@ -250,7 +250,11 @@ async fn an_upload_that_the_end_cuts_keeps_what_came() {
 
 #[tokio::test]
 async fn connections_have_a_limit() {
-    let server = Server::start(Options { max_connections: Some(1), ..options() }).await;
+    let server = Server::start(Options {
+        limits: Limits { connections: Some(1), ..Limits::default() },
+        ..options()
+    })
+    .await;
     let mut first = server.client().await;
     assert_eq!(first.send("GET", "/v2/", &[], b"").await.status, 200);
     let mut second = server.client().await;

@@ -187,6 +187,11 @@ pub(crate) fn referrer_link(
 
 // === uploads ===
 
+/// The folder of a repository's upload sessions.
+pub(crate) fn uploads(name: &RepositoryName) -> StoragePath {
+    path(format_args!("{ROOT}/repositories/{name}/{UPLOADS}"))
+}
+
 /// The folder of an upload session.
 pub(crate) fn upload(name: &RepositoryName, id: &UploadId) -> StoragePath {
     path(format_args!("{ROOT}/repositories/{name}/{UPLOADS}/{id}"))

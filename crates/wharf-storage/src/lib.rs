@@ -19,6 +19,7 @@ mod page;
 pub mod purge;
 mod recent;
 mod referrers;
+mod sessions;
 mod store;
 mod tags;
 pub mod tree;

@@ -22,6 +22,8 @@ pub struct Options {
     pub cache: Option<Arc<dyn BlobDescriptorCache>>,
     /// How many bytes of manifests that were read stay in memory; 0 for none.
     pub manifest_memory: u64,
+    /// How many upload sessions a repository may have; `None` for as many as are begun.
+    pub uploads: Option<usize>,
     /// The manifest types that are known.
     pub schemas: Schemas,
     /// Which manifests are taken.
@@ -88,6 +90,7 @@ impl Default for Options {
             resumable_digest: true,
             cache: None,
             manifest_memory: 32 << 20,
+            uploads: Some(10_000),
             schemas: Schemas::default(),
             manifests: ManifestPolicy::default(),
         }
@@ -103,6 +106,7 @@ impl fmt::Debug for Options {
             .field("resumable_digest", &self.resumable_digest)
             .field("cache", &self.cache.is_some())
             .field("manifest_memory", &self.manifest_memory)
+            .field("uploads", &self.uploads)
             .field("manifests", &self.manifests)
             .finish_non_exhaustive()
     }

@@ -12,6 +12,7 @@ use crate::{
     manifests::find::Kept,
     recent::{Pointed, Recent},
     referrers::Entries,
+    sessions::Sessions,
     turns::Turns,
     uploads::Writers,
     vault::Vault,
@@ -26,6 +27,8 @@ pub(crate) struct Store {
     pub(crate) pointed: Pointed,
     /// Manifests that were read, which is not to say that they are there.
     pub(crate) manifests: ContentCache<Arc<Kept>>,
+    /// How many upload sessions a repository has.
+    pub(crate) sessions: Sessions,
     /// How many uploads are being written, which share memory.
     pub(crate) writers: Writers,
     /// Whose turn it is to change a manifest or a tag.
@@ -56,6 +59,7 @@ impl Store {
             remote: driver.capabilities().remote,
             recent: Recent::default(),
             pointed: Pointed::default(),
+            sessions: Sessions::default(),
             writers: Writers::default(),
             turns: Turns::default(),
             entries: Entries::default(),

@@ -63,6 +63,9 @@ impl Uploads {
             let session = Session::direct(id.clone(), upload, digest.algorithm());
             return Ok(Writer::new(self.scope.clone(), id, started_at.into(), session));
         }
+        if let Some(most) = self.scope.options().uploads {
+            self.scope.store.sessions.admit(self.scope.driver(), &self.scope.name, most).await?;
+        }
         let anchor = self.anchor(&id, started_at);
         // A session that a power cut takes away was promised to nobody: bytes were.
         let content = anchor.content.clone();

@@ -197,6 +197,18 @@ impl Client {
         rest.len()
     }
 
+    /// Takes some bytes now and then, until the server closes the connection. How many there were.
+    pub(crate) async fn sip(&mut self, bytes: usize, every: Duration) -> usize {
+        let (mut sip, mut taken) = (vec![0; bytes], 0);
+        loop {
+            match timeout(PATIENCE, self.0.read(&mut sip)).await.expect("still open") {
+                Ok(0) | Err(_) => return taken,
+                Ok(came) => taken += came,
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
     /// Waits until the server has closed the connection.
     pub(crate) async fn closed(&mut self) -> bool {
         let mut rest = Vec::new();

@@ -1,8 +1,10 @@
 //! `http`, and what a surface has to know of the rest → [`wharf_http::Options`].
 
-use wharf_config::{Configuration, Http, TrustedProxies};
+use std::num::NonZeroU32;
+
+use wharf_config::{ClientLimits, Configuration, Http, TrustedProxies};
 use wharf_core::Switch;
-use wharf_http::{Options, Timeouts};
+use wharf_http::{Limits, Options, Timeouts};
 
 pub(crate) const KEYS: &[&str] = &[
     "catalog.maxentries",
@@ -21,6 +23,14 @@ pub(crate) const KEYS: &[&str] = &[
     "http.limits.manifestsize",
     "http.limits.readmemory",
     "http.limits.connections",
+    "http.limits.connectionsperaddress",
+    "http.limits.requests",
+    "http.limits.requestsperaddress",
+    "http.limits.requestsperprincipal",
+    "http.limits.uploadrate",
+    "http.limits.downloadrate",
+    "http.limits.streams",
+    "http.limits.headers",
     "log.accesslog.disabled",
 ];
 
@@ -71,6 +81,7 @@ pub(crate) fn options(
         headers: headers.iter().map(|h| (h.name.clone(), h.value.clone())).collect(),
         delete: storage.delete,
         read_only,
+        origins: Switch::default(),
         redirect: storage.redirect,
         max_manifest_bytes: limits.manifest_size.get(),
         max_tags: tags_max.map_or_else(|| Options::default().max_tags, |max| max as usize),
@@ -79,7 +90,6 @@ pub(crate) fn options(
         // Without TLS a client has to know; with it, both agree.
         http2: *http2 && (*h2c || tls.is_some()),
         access_log: log.access_log,
-        max_connections: limits.connections.map(|connections| connections as usize),
         max_header_bytes: usize::try_from(limits.header_size.get()).unwrap_or(usize::MAX),
         timeouts: Timeouts {
             header: limits.header_timeout,
@@ -87,5 +97,33 @@ pub(crate) fn options(
             body_stall: limits.stall_timeout,
             write_stall: limits.stall_timeout,
         },
+        limits: self::limits(limits.clients),
+    }
+}
+
+fn limits(limits: ClientLimits) -> Limits {
+    let most = |limit: Option<NonZeroU32>| limit.map(|limit| limit.get() as usize);
+    let ClientLimits {
+        connections,
+        connections_per_address,
+        requests,
+        requests_per_address,
+        requests_per_principal,
+        upload_rate,
+        download_rate,
+        streams,
+        headers,
+        uploads: _,
+    } = limits;
+    Limits {
+        connections: most(connections),
+        connections_per_address: most(connections_per_address),
+        requests: most(requests),
+        requests_per_address: most(requests_per_address),
+        requests_per_principal: most(requests_per_principal),
+        upload_rate,
+        download_rate,
+        streams: streams.get(),
+        headers: headers.get() as usize,
     }
 }

@@ -12,6 +12,7 @@ pub(crate) const KEYS: &[&str] = &[
     "storage.delete.enabled",
     "storage.redirect.disable",
     "storage.cache.manifestmemory",
+    "http.limits.uploads",
     "storage.maintenance.readonly.enabled",
     "validation.enabled",
     "validation.disabled",
@@ -39,6 +40,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
         redirect: *redirect,
         read_only: (*read_only).into(),
         manifest_memory: *manifest_memory,
+        uploads: configuration.http.limits.clients.uploads.map(|uploads| uploads.get() as usize),
         manifests: manifests(configuration)?,
         ..Options::default()
     })
