@@ -209,6 +209,15 @@ impl ErrorBody {
         if errors.is_empty() { ErrorCode::Unknown.into() } else { Self { errors } }
     }
 
+    /// The same errors, of which those that say nothing of what they are about have this detail.
+    #[must_use]
+    pub fn named(mut self, detail: &Value) -> Self {
+        for error in self.errors.iter_mut().filter(|error| error.detail.is_none()) {
+            error.detail = Some(detail.clone());
+        }
+        self
+    }
+
     /// The errors, at least one.
     pub fn errors(&self) -> &[ErrorInfo] {
         &self.errors

@@ -37,7 +37,7 @@ pub use http::{Address, Header, Http, Limits};
 pub use issuer::Issuer;
 pub use limits::ClientLimits;
 pub use listen::TrustedProxies;
-pub use log::{Formatter, Level, Log};
+pub use log::{AccessFormat, Formatter, Level, Log};
 pub use middleware::StorageMiddleware;
 pub use secret::Secret;
 pub use storage::{CacheSize, Driver, Storage, UploadPurging};

@@ -18,6 +18,8 @@ pub struct Log {
     pub fields: BTreeMap<String, String>,
     /// Not `log.accesslog.disabled`: a line for every request.
     pub access_log: bool,
+    /// `log.accesslog.format`: what such a line looks like.
+    pub access_format: AccessFormat,
     /// `log.reportcaller`: every line names its place in the source.
     pub report_caller: bool,
 }
@@ -42,11 +44,21 @@ pub enum Formatter {
     /// For people.
     #[default]
     Text,
-    /// For programs.
+    /// For programs, by the names of logrus.
     Json,
+    /// For programs, by the names of logstash.
+    Logstash,
 }
 
-struct FormatterName(&'static str);
+/// What a line of the access log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// Apache's combined format.
+    #[default]
+    Combined,
+    /// An object of JSON.
+    Json,
+}
 
 // === impl Log ===
 
@@ -65,27 +77,16 @@ impl Log {
         for (name, value) in log.made_up("fields")? {
             fields.insert(name.to_owned(), value.scalar()?);
         }
+        let access = log.section("accesslog")?;
         Ok(Self {
             level: log.value("level")?.or(old_level).unwrap_or_default(),
-            formatter: formatter(&log, warnings)?,
+            formatter: log.value("formatter")?.unwrap_or_default(),
             fields,
-            access_log: !log.section("accesslog")?.flag("disabled")?,
+            access_log: !access.flag("disabled")?,
+            access_format: access.value("format")?.unwrap_or_default(),
             report_caller: log.flag("reportcaller")?,
         })
     }
-}
-
-fn formatter(log: &Section<'_>, warnings: &mut Vec<Warning>) -> Result<Formatter, ConfigError> {
-    Ok(match log.value("formatter")? {
-        None | Some(FormatterName("text")) => Formatter::Text,
-        Some(FormatterName("logstash")) => {
-            let place = log.find("formatter").map(|found| found.place().clone());
-            let problem = "logstash is written as json, without its own field names";
-            warnings.extend(place.map(|place| Warning::new(place, "log.formatter", problem)));
-            Formatter::Json
-        }
-        Some(FormatterName(_)) => Formatter::Json,
-    })
 }
 
 // === impl Level ===
@@ -104,12 +105,31 @@ impl Scalar for Level {
     }
 }
 
-// === impl FormatterName ===
+// === impl Formatter ===
 
-impl Scalar for FormatterName {
+impl Scalar for Formatter {
     const EXPECTED: &'static str = "text, json or logstash";
 
     fn read(text: &str) -> Option<Self> {
-        ["text", "json", "logstash"].into_iter().find(|name| *name == text).map(Self)
+        Some(match text {
+            "text" => Self::Text,
+            "json" => Self::Json,
+            "logstash" => Self::Logstash,
+            _ => return None,
+        })
+    }
+}
+
+// === impl AccessFormat ===
+
+impl Scalar for AccessFormat {
+    const EXPECTED: &'static str = "combined or json";
+
+    fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "combined" => Self::Combined,
+            "json" => Self::Json,
+            _ => return None,
+        })
     }
 }

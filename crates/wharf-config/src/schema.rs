@@ -49,10 +49,17 @@ pub static SCHEMA: &[Key] = &[
 
 const LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 const FORMATTERS: &[&str] = &["text", "json", "logstash"];
+const ACCESS_FORMATS: &[&str] = &["combined", "json"];
 
 const LOG: &[Key] = &[
-    section("accesslog", &[flag("disabled", "No line is written for a request.")])
-        .doc("A line for every request, on stdout."),
+    section(
+        "accesslog",
+        &[
+            flag("disabled", "No line is written for a request."),
+            word("format", ACCESS_FORMATS, "What such a line looks like.").or("combined").ours(),
+        ],
+    )
+    .doc("A line for every request, on stdout."),
     word("level", LEVELS, "From which weight on something is logged.").or("info"),
     word("formatter", FORMATTERS, "What a line looks like.").or("text"),
     text("fields", "Fields of your own that stand in every line.").map(),

@@ -291,6 +291,10 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "log: {formatter: xml}",
             "c.yml:3: log.formatter: expected text, json or logstash, found \"xml\"",
         ),
+        (
+            "log: {accesslog: {format: xml}}",
+            "c.yml:3: log.accesslog.format: expected combined or json, found \"xml\"",
+        ),
         ("log:\n  accesslog: 5", "c.yml:4: log.accesslog: expected a map of keys, found \"5\""),
         ("log: {fields: {a: [1]}}", "c.yml:3: log.fields.a: expected a text, found a list"),
         (
@@ -470,10 +474,6 @@ fn what_has_no_effect_is_a_warning() {
         (
             "log: {hooks: [{type: mail}]}",
             "c.yml:3: log.hooks: ignored: hooks of the log are not supported yet",
-        ),
-        (
-            "log: {formatter: logstash}",
-            "c.yml:3: log.formatter: logstash is written as json, without its own field names",
         ),
         ("loglevel: warn", "c.yml:3: loglevel: deprecated, use log.level"),
         ("redis: {addrs: [x]}", "c.yml:3: redis: ignored: redis is not supported yet"),

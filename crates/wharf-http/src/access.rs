@@ -1,5 +1,5 @@
 //! One line in the log for every request, in the combined format of Apache that docker/distribution
-//! writes. It never holds a credential or the state of an upload.
+//! writes, with the same as fields for who wants them. It never holds a credential or the state of an upload.
 
 use std::{
     borrow::Cow,
@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderName, Version, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Version, header, request::Parts};
 use jiff::Timestamp;
 
 use crate::body::Witness;
@@ -20,7 +20,10 @@ pub(crate) struct Record {
     remote: SocketAddr,
     begun: Instant,
     at: Timestamp,
-    request: String,
+    method: Method,
+    /// Path and query.
+    uri: String,
+    protocol: &'static str,
     referer: String,
     user_agent: String,
     pub(crate) subject: Option<Arc<str>>,
@@ -49,7 +52,9 @@ impl Record {
                 remote,
                 begun: Instant::now(),
                 at: Timestamp::now(),
-                request: request_line(parts),
+                method: parts.method.clone(),
+                uri: uri(parts),
+                protocol: protocol(parts.version),
                 referer: referer(&parts.headers),
                 user_agent: text(&parts.headers, &header::USER_AGENT),
                 subject: None,
@@ -72,7 +77,8 @@ impl fmt::Display for Record {
         let at = self.at.strftime("%d/%b/%Y:%H:%M:%S +0000");
         let subject = self.subject.as_deref().unwrap_or("-");
         write!(f, "{} - {subject} [{at}] ", self.remote.ip())?;
-        write!(f, "\"{}\" {} {} ", self.request, self.status, self.bytes)?;
+        write!(f, "\"{} {} {}\" ", self.method, self.uri, self.protocol)?;
+        write!(f, "{} {} ", self.status, self.bytes)?;
         write!(f, "\"{}\" \"{}\"", self.referer, self.user_agent)
     }
 }
@@ -83,21 +89,34 @@ impl Drop for Record {
             target: TARGET,
             request_id = &*self.request_id,
             duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            remote = %self.remote.ip(),
+            user = self.subject.as_deref(),
+            method = self.method.as_str(),
+            uri = self.uri,
+            protocol = self.protocol,
+            status = self.status,
+            bytes = self.bytes,
+            referer = self.referer,
+            user_agent = self.user_agent,
             "{self}"
         );
     }
 }
 
-fn request_line(parts: &Parts) -> String {
+/// What is asked for, without what is secret.
+fn uri(parts: &Parts) -> String {
     let path = escape(parts.uri.path());
     let query = parts.uri.query().map(redact);
     let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
-    let version = match parts.version {
+    format!("{path}{mark}{}", escape(query))
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
         Version::HTTP_2 => "HTTP/2.0",
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",
-    };
-    format!("{} {path}{mark}{} {version}", parts.method, escape(query))
+    }
 }
 
 /// Where the client says that it comes from, which may be one of our own URLs.
@@ -161,8 +180,7 @@ mod tests {
             .unwrap();
         let (parts, ()) = request.into_parts();
         assert_eq!(referer(&parts.headers), "http://x/v2/a?_state=…&n=1");
-        let line = request_line(&parts);
-        assert_eq!(line, "PATCH /v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d HTTP/1.1");
+        assert_eq!(uri(&parts), "/v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d");
         assert_eq!(text(&parts.headers, &header::USER_AGENT), "a\\x22b");
     }
 }

@@ -8,6 +8,7 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use wharf_api::{Endpoint, ErrorCode, ErrorInfo, Method::Any, RouteError, Row, TABLE, Target};
 use wharf_auth::{AllowAll, Authorize, Desk, Grant};
 use wharf_core::Namespace;
@@ -28,6 +29,7 @@ use crate::{
     request_id::RequestIds,
     running::Running,
     state::Signer,
+    trace,
     traffic::{Connected, Counted, Traffic},
 };
 
@@ -160,6 +162,7 @@ impl App {
         let is_root = parts.uri.path() == "/";
 
         let mut subject = None;
+        let span = trace::span(&parts, &request_id);
         // Whoever looks whether the server lives is told so at any time.
         let counted = match is_root {
             true => Ok(Counted::default()),
@@ -168,7 +171,8 @@ impl App {
         let Answered { outcome, unread, counted } = match counted {
             Ok(counted) => {
                 let request = Asked { parts, body, counted, remote, id: &request_id };
-                self.answer(request, &mut subject, measurement.as_deref_mut()).await
+                let answer = self.answer(request, &mut subject, measurement.as_deref_mut());
+                answer.instrument(span.clone()).await
             }
             // Nothing more is done for them, reading included.
             Err(too_many) => Answered {
@@ -178,8 +182,8 @@ impl App {
             },
         };
         let mut answer = outcome.unwrap_or_else(|failure| {
-            failure.log(&request_id);
-            failure.into_answer()
+            span.in_scope(|| failure.log());
+            failure.into_answer(&request_id)
         });
         if !is_root {
             answer = self
@@ -264,14 +268,15 @@ impl App {
         counted: Counted,
     ) -> JoinHandle<Answered> {
         let guard = self.running.enter();
-        tokio::spawn(async move {
+        let work = async move {
             let _guard = guard;
             let outcome = caught(endpoints::serve(&call, row, &target, &mut body)).await;
             if outcome.is_err() {
                 body.drain().await;
             }
             Answered { outcome, unread: !body.ended(), counted }
-        })
+        };
+        tokio::spawn(work.in_current_span())
     }
 
     /// Finds what is asked for, and whether it may be.

@@ -47,29 +47,33 @@ impl Failure {
     }
 
     /// Writes down what the client is not told: the cause of a failure of our own.
-    pub(crate) fn log(&self, request_id: &str) {
+    pub(crate) fn log(&self) {
         let status = self.status().as_u16();
         let message = self.body.errors()[0].message();
         match (&self.cause, status) {
             (Some(cause), 500..) => {
-                tracing::error!(request_id, status, error = ?cause, "request failed");
+                tracing::error!(status, error = ?cause, "request failed");
             }
             (_, 500.. | CLIENT_GONE | 408) => {
-                tracing::info!(request_id, status, message, "request failed");
+                tracing::info!(status, message, "request failed");
             }
-            _ => tracing::debug!(request_id, status, message, "request refused"),
+            _ => tracing::debug!(status, message, "request refused"),
         }
     }
 
-    /// The answer.
-    pub(crate) fn into_answer(self) -> Answer {
+    /// The answer. Where something failed on our side, it names the request, by which the log tells more.
+    pub(crate) fn into_answer(self, request_id: &str) -> Answer {
         let status = self.status();
+        let body = match status.is_server_error() {
+            true => self.body.named(&json!({ "request_id": request_id })),
+            false => self.body,
+        };
         let json = HeaderValue::from_static(ErrorBody::CONTENT_TYPE);
         let mut answer = Answer::new(status).with(header::CONTENT_TYPE, json);
         for (name, value) in self.headers {
             answer = answer.with(name, value);
         }
-        answer.body(Body::from(self.body.to_json()))
+        answer.body(Body::from(body.to_json()))
     }
 
     fn because(mut self, cause: Error) -> Self {

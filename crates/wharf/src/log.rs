@@ -1,4 +1,5 @@
 //! Where logs go: stderr as text or JSON, and a line for each request to stdout, as the original does.
+//! Lines that belong to a request name it.
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
@@ -8,20 +9,27 @@ use tracing_subscriber::{
     filter::Targets,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
-        format::{self, DefaultFields, Format, JsonFields, Writer},
+        format::{self, DefaultFields, Format, Writer},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
     reload,
 };
-use wharf_config::{Formatter, Log};
+use wharf_config::{AccessFormat, Formatter, Log};
 
-use crate::{audit, lines::Lines};
+use crate::{audit, lines::Lines, object::Object};
 
 /// The keys that are read here; `log.accesslog.disabled` is for the surface.
 #[cfg(test)]
-pub(crate) const KEYS: &[&str] =
-    &["log.level", "log.formatter", "log.fields", "log.reportcaller", "loglevel", "auth.audit"];
+pub(crate) const KEYS: &[&str] = &[
+    "log.level",
+    "log.formatter",
+    "log.fields",
+    "log.reportcaller",
+    "log.accesslog.format",
+    "loglevel",
+    "auth.audit",
+];
 
 /// The line that says where the registry listens, which is written at any level.
 pub(crate) const START: &str = "wharf::start";
@@ -40,10 +48,12 @@ pub(crate) fn begin(
     let lines = log.access_log.then(|| Lines::to("access", std::io::stdout())).transpose()?;
     let decisions = decisions.map(audit::open).transpose()?;
     let access = lines.clone().map(|lines| {
-        tracing_subscriber::fmt::layer()
-            .event_format(MessageOnly)
-            .with_writer(lines)
-            .with_filter(Targets::new().with_target(ACCESS, Level::INFO))
+        let only = Targets::new().with_target(ACCESS, Level::INFO);
+        let layer = tracing_subscriber::fmt::layer().with_writer(lines);
+        match log.access_format {
+            AccessFormat::Combined => layer.event_format(MessageOnly).with_filter(only).boxed(),
+            AccessFormat::Json => layer.event_format(Object::access()).with_filter(only).boxed(),
+        }
     });
     let (filter, dial) = reload::Layer::new(wanted(log));
     let subscriber = tracing_subscriber::registry()
@@ -98,23 +108,17 @@ where
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
     match log.formatter {
         Formatter::Text => {
-            let more = text_fields(&log.fields);
             let layer = layer.fmt_fields(DefaultFields::new());
-            Box::new(layer.event_format(More { inner: format, end: "\n", more }))
+            Box::new(layer.event_format(More { inner: format, more: text_fields(&log.fields) }))
         }
-        Formatter::Json => {
-            let more = json_fields(&log.fields);
-            let inner = format.json().flatten_event(true);
-            let layer = layer.fmt_fields(JsonFields::new());
-            Box::new(layer.event_format(More { inner, end: "}\n", more }))
-        }
+        Formatter::Json => Box::new(layer.event_format(Object::json(log))),
+        Formatter::Logstash => Box::new(layer.event_format(Object::logstash(log))),
     }
 }
 
 /// Inserts the same text before the end of every line.
 struct More<F> {
     inner: F,
-    end: &'static str,
     more: String,
 }
 
@@ -142,18 +146,13 @@ where
         }
         let mut line = String::new();
         self.inner.format_event(context, Writer::new(&mut line), event)?;
-        let line = line.strip_suffix(self.end).unwrap_or(&line);
-        write!(writer, "{line}{}{}", self.more, self.end)
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        writeln!(writer, "{line}{}", self.more)
     }
 }
 
 fn text_fields(fields: &BTreeMap<String, String>) -> String {
     fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect()
-}
-
-fn json_fields(fields: &BTreeMap<String, String>) -> String {
-    let text = |text: &String| serde_json::Value::from(text.as_str());
-    fields.iter().map(|(name, value)| format!(",{}:{}", text(name), text(value))).collect()
 }
 
 // === impl MessageOnly ===

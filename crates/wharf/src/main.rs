@@ -17,6 +17,7 @@ mod health;
 mod lines;
 mod load;
 mod log;
+mod object;
 mod pages;
 mod progress;
 mod reload;

@@ -103,12 +103,68 @@ policy: {repository: {classes: [image]}}
     command.env("REGISTRY_CONFIGURATION_PATH", &path);
     let mut program = Program::spawn(command);
     let (_, line) = program.address();
-    assert!(
-        line.starts_with("{\"timestamp\":") && line.ends_with(",\"site\":\"a \\\"b\\\"\"}"),
-        "{line}"
-    );
+    for part in
+        ["{\"level\":\"info\",", "\"msg\":\"listening on ", "\"site\":\"a \\\"b\\\"\"", "\"time\":"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
     program.signal("TERM");
     assert!(program.wait().success());
+}
+
+#[test]
+fn every_line_of_a_request_names_it_and_so_does_its_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.yml");
+    let text = format!(
+        "version: 0.1
+log: {{level: error, formatter: logstash, accesslog: {{format: json}}}}
+storage: {{filesystem: {{rootdirectory: {}}}}}
+http: {{addr: '127.0.0.1:0'}}
+",
+        folder.path().display()
+    );
+    fs::write(&path, text).expect("written");
+    let mut program = Program::start(&["serve", path.to_str().expect("UTF-8")]);
+    let (address, _) = program.address();
+    // A manifest whose bytes are not its own.
+    let digest = wharf_digest::Digest::sha256(b"manifest");
+    let hex = digest.encoded();
+    let root = folder.path().join("docker/registry/v2");
+    let link = root.join(format!("repositories/a/_manifests/revisions/sha256/{hex}/link"));
+    let data = root.join(format!("blobs/sha256/{}/{hex}/data", &hex[..2]));
+    for (file, content) in [(&link, digest.to_string()), (&data, "other".to_owned())] {
+        fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        fs::write(file, content).expect("written");
+    }
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let head = format!(
+        "GET /v2/a/manifests/{digest} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let id = body["errors"][0]["detail"]["request_id"].as_str().expect("a name").to_owned();
+
+    // That it is damaged, which the storage found, and that the request failed.
+    for text in ["is damaged", "request failed"] {
+        let line: serde_json::Value = serde_json::from_str(&program.line(text)).expect("JSON");
+        assert_eq!((&line["request_id"], &line["trace_id"]), (&id.clone().into(), &trace.into()));
+        assert_eq!(line["@version"], "1");
+    }
+    program.signal("TERM");
+    assert!(program.wait().success());
+    let mut stdout = String::new();
+    program.child.stdout.take().expect("piped").read_to_string(&mut stdout).expect("text");
+    let line: serde_json::Value = serde_json::from_str(&stdout).expect("one line");
+    assert_eq!((&line["request_id"], &line["status"]), (&id.into(), &500.into()));
+    assert_eq!(line["uri"], format!("/v2/a/manifests/{digest}"));
 }
 
 #[test]
