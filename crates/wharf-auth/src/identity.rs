@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use wharf_core::Subject;
 
-use crate::{Access, Credentials};
+use crate::{Access, Credentials, rules::Who};
 
 /// Knows who shows some credentials.
 #[async_trait]
@@ -26,12 +26,14 @@ pub struct Presented<'a> {
 }
 
 /// Somebody who has proven who they are.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Identity {
     /// The name, `None` for a token that speaks for nobody.
     pub subject: Option<Subject>,
     /// What the credentials themselves are good for, `None` if they only say who somebody is.
     pub scope: Option<Arc<dyn Scope>>,
+    /// The groups, as rules name them: `group:developers`.
+    pub groups: Vec<Arc<str>>,
     /// How it is known.
     pub source: Source,
 }
@@ -65,12 +67,39 @@ pub enum Rejection {
     Busy(Duration),
 }
 
+/// How a group begins where it stands among names.
+pub(crate) const GROUP: &str = "group:";
+
+/// The longest name.
+#[cfg_attr(not(feature = "token"), allow(dead_code, reason = "no names come from others"))]
+const LONGEST: usize = 1024;
+
+/// Whether somebody may be called so: nobody is taken for a group, and no log is confused.
+#[cfg_attr(not(feature = "token"), allow(dead_code, reason = "no names come from others"))]
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = !text.is_empty() && !text.chars().any(char::is_control);
+    plain && text.len() <= LONGEST && !text.starts_with(GROUP)
+}
+
 // === impl Identity ===
 
 impl Identity {
     /// Somebody of this name.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { subject: Some(Subject(name.into())), scope: None, source: Source::default() }
+        Self { subject: Some(Subject(name.into())), ..Self::default() }
+    }
+
+    /// The same, who is in these groups.
+    #[cfg_attr(not(feature = "token"), allow(dead_code, reason = "nobody has groups"))]
+    pub(crate) fn in_groups(mut self, groups: &[String]) -> Self {
+        let groups = groups.iter().filter(|group| is_name(group));
+        self.groups = groups.map(|group| format!("{GROUP}{group}").into()).collect();
+        self
+    }
+
+    /// As rules see it.
+    pub(crate) fn who(&self) -> Who<'_> {
+        Who { name: self.name(), groups: &self.groups }
     }
 
     /// The name, if there is one.

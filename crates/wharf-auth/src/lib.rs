@@ -3,6 +3,8 @@
 mod access;
 mod audit;
 mod authorize;
+#[cfg(feature = "token")]
+mod certificate;
 mod challenge;
 mod credentials;
 mod desk;
@@ -12,6 +14,8 @@ mod htpasswd;
 mod identity;
 #[cfg(feature = "issuer")]
 pub mod issuer;
+#[cfg(feature = "token")]
+pub mod oidc;
 mod policy;
 mod rule;
 mod rules;
@@ -22,6 +26,8 @@ mod watched;
 
 pub use access::{Access, Needs};
 pub use authorize::{AllowAll, Ask, Authorize, Denial, Grant, Origin};
+#[cfg(feature = "token")]
+pub use certificate::{Certificates, NamedBy};
 pub use challenge::{Challenge, Realm};
 pub use credentials::Credentials;
 pub use desk::{Desk, Visit};

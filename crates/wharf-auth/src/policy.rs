@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::{Access, Identity, Rule, Rules, watched::Watched};
+use crate::{Access, Identity, Rule, Rules, rules::Who, watched::Watched};
 
 /// What somebody may do.
 pub enum Policy {
@@ -64,12 +64,12 @@ impl RuleFile {
     /// do, somebody with a token may as well.
     fn decide(&self, identity: Option<&Identity>, access: &Access) -> Decision {
         let rules = self.0.now().value;
-        let (allowed, rule) = rules.decide(identity.and_then(Identity::name), access);
+        let (allowed, rule) = rules.decide(identity.map_or(Who::NOBODY, Identity::who), access);
         if !allowed {
             return Decision::denied(rule);
         }
         match identity.and_then(|identity| identity.scope.as_ref()) {
-            Some(scope) if !scope.contains(access) => match rules.decide(None, access) {
+            Some(scope) if !scope.contains(access) => match rules.decide(Who::NOBODY, access) {
                 (true, rule) => Decision::allowed(rule),
                 (false, _) => Decision::out_of_scope(),
             },

@@ -127,15 +127,15 @@ impl Issuer {
         }
         let now = SystemTime::now();
         let identity = match &request.proof {
-            Proof::Nothing => None,
-            Proof::Password(credentials) => Some(self.identify(credentials, visit).await?),
+            Proof::Password(credentials) => self.identify(credentials, visit).await?,
             Proof::Session(token) => Some(self.tokens.session(token, &self.users, now).await?),
         };
         let access = scope::narrowed(&request.scopes, identity.as_ref(), &self.policy);
         let stamp = self.tokens.stamp(identity.as_ref(), &self.users, now).await?;
         let name = identity.as_ref().and_then(Identity::name);
         let lifetime = self.options.lifetime;
-        let token = self.tokens.sign(name, stamp.as_deref(), &access, lifetime, now).await?;
+        let token =
+            self.tokens.sign(identity.as_ref(), stamp.as_deref(), &access, lifetime, now).await?;
         let session = match (&request.proof, name, stamp) {
             (Proof::Session(token), ..) => Some(token.to_string()),
             (Proof::Password(_), Some(name), Some(stamp)) if request.wants_session => {
@@ -149,20 +149,24 @@ impl Issuer {
         Ok(Answer { token, session, lifetime, scope: scope::text(&access) })
     }
 
+    /// Who it is, `None` for an anonymous caller.
     async fn identify(
         &self,
         credentials: &Credentials<'_>,
         visit: &Visit<'_>,
-    ) -> Result<Identity, Rejection> {
+    ) -> Result<Option<Identity>, Rejection> {
         let presented =
             Presented { credentials, certificate: visit.certificate, remote: visit.remote };
         for authenticator in &self.others {
             if let Some(known) = authenticator.authenticate(&presented).await {
-                return known;
+                return known.map(Some);
             }
         }
-        let known = self.users.authenticate(&presented).await;
-        known.unwrap_or_else(|| Err(Rejection::Invalid("credentials of an unknown kind".into())))
+        match self.users.authenticate(&presented).await {
+            Some(known) => known.map(Some),
+            None if *credentials == Credentials::None => Ok(None),
+            None => Err(Rejection::Invalid("credentials of an unknown kind".to_owned())),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Request<'a> {
 
 /// What somebody shows.
 pub(crate) enum Proof<'a> {
-    Nothing,
+    /// A password, or nothing.
     Password(Credentials<'a>),
     /// What it was given when it came first.
     Session(Cow<'a, str>),
@@ -42,10 +42,7 @@ impl<'a> Request<'a> {
     fn of_query(visit: &Visit<'a>) -> Result<Self, Refusal> {
         let text = visit.query.replace('+', " ");
         let query = parameters(&text)?;
-        let proof = match Credentials::of(visit.headers) {
-            Credentials::None => Proof::Nothing,
-            credentials => Proof::Password(credentials),
-        };
+        let proof = Proof::Password(Credentials::of(visit.headers));
         let wants_session = query.get("offline_token").is_some_and(|wants| wants == "true");
         Self::new(&query, proof, wants_session)
     }

@@ -221,7 +221,8 @@ impl Robots {
         let ended = || Rejection::Invalid(format!("the token {id} has ended"));
         let robot = self.find(id, SystemTime::now()).await?.ok_or_else(ended)?;
         let subject = Some(Subject(robot.name.as_str().into()));
-        Ok(Identity { subject, source: Source::Robot(id.into()), scope: Some(robot) })
+        let source = Source::Robot(id.into());
+        Ok(Identity { subject, source, scope: Some(robot), ..Identity::default() })
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Robots,
@@ -68,14 +68,21 @@ impl Tokens {
     /// A token that is good for this.
     pub(crate) async fn sign(
         &self,
-        name: Option<&str>,
+        identity: Option<&Identity>,
         stamp: Option<&str>,
         access: &[Given],
         lifetime: Duration,
         now: SystemTime,
     ) -> Result<String, Rejection> {
-        let audience = &self.access.expected.audience;
-        self.signed(audience, name, stamp, Some(access), lifetime, now).await
+        let groups = identity.map_or(&[][..], |identity| &identity.groups);
+        let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
+        let claims = json!({
+            "aud": self.access.expected.audience,
+            "sub": identity.and_then(Identity::name).unwrap_or_default(),
+            "access": access,
+            "wharf": {"stamp": stamp, "groups": groups},
+        });
+        self.signed(claims, lifetime, now).await
     }
 
     /// A token that gets others, for a user of ours; `None` for others.
@@ -90,7 +97,8 @@ impl Tokens {
             return Ok(None);
         }
         let audience = &self.session.expected.audience;
-        self.signed(audience, Some(name), Some(stamp), None, length, now).await.map(Some)
+        let claims = json!({"aud": audience, "sub": name, "wharf": {"stamp": stamp}});
+        self.signed(claims, length, now).await.map(Some)
     }
 
     /// Who has such a token.
@@ -129,22 +137,18 @@ impl Tokens {
 
     async fn signed(
         &self,
-        audience: &str,
-        name: Option<&str>,
-        stamp: Option<&str>,
-        access: Option<&[Given]>,
+        mut claims: Value,
         lifetime: Duration,
         now: SystemTime,
     ) -> Result<String, Rejection> {
         let pair = self.keys.current(now).await?;
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let header = json!({"typ": "JWT", "alg": "ES256", "kid": pair.id()});
-        let claims = json!({
-            "iss": self.access.expected.issuer, "aud": audience, "sub": name.unwrap_or_default(),
-            "iat": seconds, "nbf": seconds, "exp": seconds + lifetime.as_secs(),
-            "jti": uuid::Uuid::new_v4().simple().to_string(),
-            "access": access, "stamp": stamp,
-        });
+        claims["iss"] = self.access.expected.issuer.as_str().into();
+        claims["iat"] = seconds.into();
+        claims["nbf"] = seconds.into();
+        claims["exp"] = (seconds + lifetime.as_secs()).into();
+        claims["jti"] = uuid::Uuid::new_v4().simple().to_string().into();
         let token = pair.signer.sign_as(&header, &claims);
         token.map_err(|error| Rejection::Unavailable(error.to_string()))
     }
@@ -200,7 +204,8 @@ impl Issued {
     /// Who this token speaks for, at this moment.
     pub async fn verify(&self, token: &str, now: SystemTime) -> Result<Identity, Rejection> {
         let (verified, pair) = self.tokens.verified(token, &self.tokens.access, now).await?;
-        let identity = Arc::clone(&verified).identity();
+        let groups = verified.groups().iter().map(|group| group.as_str().into()).collect();
+        let identity = Identity { groups, ..Arc::clone(&verified).identity() };
         let Some(stamp) = verified.stamp() else { return Ok(identity) };
         let ended = |why: &str| Rejection::Invalid(why.to_owned());
         match (stamp.strip_prefix(ROBOT), &self.robots) {

@@ -7,7 +7,7 @@ use std::{cmp::Reverse, fmt, path::Path, sync::Arc};
 
 use wharf_api::Action;
 
-use crate::{Access, Rule};
+use crate::{Access, Rule, identity::GROUP};
 use parse::{Names, Statement};
 pub(crate) use pattern::Pattern;
 
@@ -39,6 +39,14 @@ pub struct Rules {
     /// What is said about each pattern, the longest pattern first.
     sections: Vec<Section>,
     catalog: Vec<Line>,
+}
+
+/// Somebody, as lines may mean them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'a> {
+    /// `None` for an anonymous caller.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) groups: &'a [Arc<str>],
 }
 
 /// What a file says about one pattern.
@@ -76,6 +84,12 @@ pub struct RulesError {
     file: Arc<str>,
     line: u32,
     problem: String,
+}
+
+// === impl Who ===
+
+impl Who<'_> {
+    pub(crate) const NOBODY: Self = Self { name: None, groups: &[] };
 }
 
 // === impl Rules ===
@@ -118,15 +132,26 @@ impl Rules {
 
     /// Whether somebody of this name, `None` for an anonymous caller, may do this; and why.
     pub fn explain(&self, name: Option<&str>, access: &Access) -> Explanation {
-        let (line, pattern) = self.find(name, access);
+        self.explain_in(name, &[], access)
+    }
+
+    /// The same for somebody in these groups.
+    pub fn explain_in(
+        &self,
+        name: Option<&str>,
+        groups: &[String],
+        access: &Access,
+    ) -> Explanation {
+        let groups: Vec<_> = groups.iter().map(|group| format!("{GROUP}{group}").into()).collect();
+        let (line, pattern) = self.find(Who { name, groups: &groups }, access);
         let allowed = line.is_some_and(|line| line.allows);
         let pattern = pattern.map(ToString::to_string);
         let who = name.map(str::to_owned);
         Explanation { allowed, rule: self.rule(line), who, access: access.clone(), pattern }
     }
 
-    pub(crate) fn decide(&self, name: Option<&str>, access: &Access) -> (bool, Rule) {
-        let (line, _) = self.find(name, access);
+    pub(crate) fn decide(&self, who: Who<'_>, access: &Access) -> (bool, Rule) {
+        let (line, _) = self.find(who, access);
         (line.is_some_and(|line| line.allows), self.rule(line))
     }
 
@@ -141,26 +166,22 @@ impl Rules {
     /// The line that decides: of those about this caller and this action the one with the longest
     /// pattern; of several with that, the one that says most closely who is meant; of several, one
     /// that denies.
-    fn find(&self, name: Option<&str>, access: &Access) -> (Option<&Line>, Option<&Pattern>) {
+    fn find(&self, who: Who<'_>, access: &Access) -> (Option<&Line>, Option<&Pattern>) {
         let Access::Repository(repository, action) = access else {
-            return (closest(&self.catalog, name, |_| true), None);
+            return (closest(&self.catalog, who, |_| true), None);
         };
         let matching = |section: &&Section| section.pattern.matches(repository.as_str());
         let found = self.sections.iter().filter(matching).find_map(|section| {
-            let line = closest(&section.lines, name, |line| line.actions.contains(action))?;
+            let line = closest(&section.lines, who, |line| line.actions.contains(action))?;
             Some((line, &section.pattern))
         });
         found.unzip()
     }
 }
 
-fn closest<'a>(
-    lines: &'a [Line],
-    name: Option<&str>,
-    fits: impl Fn(&Line) -> bool,
-) -> Option<&'a Line> {
+fn closest<'a>(lines: &'a [Line], who: Who<'_>, fits: impl Fn(&Line) -> bool) -> Option<&'a Line> {
     let fitting = lines.iter().filter(|line| fits(line));
-    let about = fitting.filter_map(|line| Some((line.names.closeness(name)?, line)));
+    let about = fitting.filter_map(|line| Some((line.names.closeness(who)?, line)));
     about
         .max_by_key(|(closeness, line)| (*closeness, !line.allows, Reverse(line.number)))
         .map(|(_, line)| line)

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use wharf_api::Action;
 
-use super::pattern::{Pattern, glob_matches};
+use super::{
+    Who,
+    pattern::{Pattern, glob_matches},
+};
+use crate::identity::GROUP;
 
 /// `allow alice, @team to pull, push in team/**`, or without patterns: `allow alice to list`.
 #[derive(Debug)]
@@ -233,13 +237,17 @@ impl Word {
 impl Names {
     /// How closely it says that somebody of this name is meant, `None` for an anonymous caller; and
     /// `None` if it is about others.
-    pub(crate) fn closeness(&self, name: Option<&str>) -> Option<Closeness> {
+    pub(crate) fn closeness(&self, who: Who<'_>) -> Option<Closeness> {
         let named = |name: &str| {
+            // `*-admin` is about users, `group:*-admin` about groups.
+            let same_kind = |like: &str| like.starts_with(GROUP) == name.starts_with(GROUP);
+            let matches = |like: &str| glob_matches(like.as_bytes(), name.as_bytes());
             self.exactly.iter().any(|exactly| exactly == name)
-                || self.like.iter().any(|like| glob_matches(like.as_bytes(), name.as_bytes()))
+                || self.like.iter().any(|like| same_kind(like) && matches(like))
         };
-        match name {
+        match who.name {
             Some(name) if named(name) => Some(Closeness::Named),
+            Some(_) if who.groups.iter().any(|group| named(group)) => Some(Closeness::Named),
             Some(_) if self.authenticated => Some(Closeness::Authenticated),
             _ => self.anyone.then_some(Closeness::Anyone),
         }

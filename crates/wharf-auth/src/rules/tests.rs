@@ -31,11 +31,15 @@ fn access(action: &str, name: &str) -> Access {
     Access::Repository(RepositoryName::parse(name).unwrap(), action)
 }
 
+fn named(name: Option<&str>) -> Who<'_> {
+    Who { name, groups: &[] }
+}
+
 #[track_caller]
 fn check(who: &str, action: &str, name: &str, expected: bool, rule: &str) {
     let rules = Rules::parse("r", RULES).unwrap();
     let who = (who != "-").then_some(who);
-    let (allowed, by) = rules.decide(who, &access(action, name));
+    let (allowed, by) = rules.decide(named(who), &access(action, name));
     assert_eq!((allowed, by.to_string().as_str()), (expected, rule), "{who:?} {action} {name}");
 }
 
@@ -85,7 +89,7 @@ fn nothing_is_allowed_by_an_empty_file() {
     for text in ["", "# nothing\n\n", "group a: b"] {
         let rules = Rules::parse("r", text).unwrap();
         for action in ["pull", "push", "delete", "list"] {
-            let decided = rules.decide(Some("alice"), &access(action, "a"));
+            let decided = rules.decide(named(Some("alice")), &access(action, "a"));
             assert_eq!(decided, (false, Rule::NoLine("r".into())));
         }
     }
@@ -141,6 +145,24 @@ fn lines_that_are_not_understood_are_errors_with_their_place() {
     }
 }
 
+#[test]
+fn groups_of_a_caller_are_named_as_such() {
+    let rules = Rules::parse(
+        "r",
+        "allow group:dev* to push in a\nallow *v to delete in a\ndeny group:old to push in a\n",
+    )
+    .unwrap();
+    let may = |groups: &[&str], action| {
+        let groups: Vec<_> = groups.iter().map(|group| format!("group:{group}").into()).collect();
+        rules.decide(Who { name: Some("alice"), groups: &groups }, &access(action, "a")).0
+    };
+    assert!(may(&["dev"], "push") && may(&["ops", "devel"], "push"));
+    assert!(!may(&["ops"], "push") && !may(&["dev", "old"], "push"));
+    // `*v` is about names.
+    assert!(!may(&["dev"], "delete"));
+    assert!(rules.explain_in(Some("alice"), &["dev".to_owned()], &access("push", "a")).allowed);
+}
+
 proptest! {
     #[test]
     fn nothing_breaks_the_parser(text in "\\PC{0,80}", words in "(allow|deny|group|to|in|pull|list|,|:|\"|#|@a|a| ){0,16}") {
@@ -153,8 +175,8 @@ proptest! {
     fn to_say_who_one_is_costs_nothing(name in "[a-z]{1,8}", repository in "[a-z]{1,3}(/[a-z]{1,3}){0,2}") {
         let rules = Rules::parse("r", RULES).unwrap();
         let pull = access("pull", &repository);
-        if rules.decide(None, &pull).0 {
-            prop_assert!(rules.decide(Some(&name), &pull).0);
+        if rules.decide(Who::NOBODY, &pull).0 {
+            prop_assert!(rules.decide(named(Some(&name)), &pull).0);
         }
     }
 }

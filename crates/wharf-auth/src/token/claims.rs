@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use wharf_core::Subject;
 
 use super::jws::cut;
-use crate::{Access, Identity, Scope, Source};
+use crate::{Access, Identity, Scope, identity::is_name};
 
 /// What a token has to say.
 pub(crate) struct Expected {
@@ -24,7 +24,7 @@ pub(crate) struct Expected {
 pub(crate) struct Verified {
     subject: Option<Subject>,
     entries: Vec<Entry>,
-    stamp: Option<String>,
+    ours: Ours,
     /// Seconds since 1970.
     expires: f64,
     not_before: f64,
@@ -52,13 +52,21 @@ struct Claims {
     #[serde(default, deserialize_with = "nullable")]
     access: Vec<Entry>,
     #[serde(default)]
+    wharf: Option<Ours>,
+}
+
+/// What is said in tokens that were given out here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ours {
     stamp: Option<String>,
+    groups: Vec<String>,
 }
 
 /// One name or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub(crate) enum Audience {
     One(String),
     Several(Vec<String>),
 }
@@ -80,13 +88,13 @@ impl Expected {
             return Err(format!("the token has more than {} entries of access", self.most_entries));
         }
         let subject = claims.sub.filter(|subject| !subject.is_empty());
-        if subject.as_ref().is_some_and(|subject| subject.chars().any(char::is_control)) {
+        if subject.as_ref().is_some_and(|subject| !is_name(subject)) {
             return Err("the subject of the token is no name".to_owned());
         }
         let verified = Verified {
             subject: subject.map(|subject| Subject(subject.into())),
             entries: claims.access,
-            stamp: claims.stamp,
+            ours: claims.wharf.unwrap_or_default(),
             expires: claims.exp,
             not_before: claims.nbf.unwrap_or(0.0),
         };
@@ -112,14 +120,19 @@ impl Verified {
     }
 
     pub(crate) fn identity(self: Arc<Self>) -> Identity {
-        let (subject, source) = (self.subject.clone(), Source::default());
-        Identity { subject, scope: Some(self), source }
+        Identity { subject: self.subject.clone(), scope: Some(self), ..Identity::default() }
     }
 
     /// What it depends on, if it was given out here.
     #[cfg_attr(not(feature = "issuer"), allow(dead_code, reason = "nothing is given out"))]
     pub(crate) fn stamp(&self) -> Option<&str> {
-        self.stamp.as_deref()
+        self.ours.stamp.as_deref()
+    }
+
+    /// The groups of the subject, if it was given out here.
+    #[cfg_attr(not(feature = "issuer"), allow(dead_code, reason = "nothing is given out"))]
+    pub(crate) fn groups(&self) -> &[String] {
+        &self.ours.groups
     }
 }
 
@@ -136,7 +149,7 @@ impl Scope for Verified {
 // === impl Audience ===
 
 impl Audience {
-    fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         match self {
             Self::One(one) => one == name,
             Self::Several(several) => several.iter().any(|one| one == name),

@@ -5,7 +5,13 @@ pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OBJECT: u8 = 0x06;
+const SET: u8 = 0x31;
 const EXPLICIT_VERSION: u8 = 0xa0;
+/// UTF8String, PrintableString, IA5String.
+const TEXTS: [u8; 3] = [0x0c, 0x13, 0x16];
+
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const ORGANISATION: &[u8] = &[0x55, 0x04, 0x0a];
 
 /// A public key as a certificate holds it.
 pub(crate) struct PublicKeyInfo<'a> {
@@ -19,18 +25,56 @@ pub(crate) struct PublicKeyInfo<'a> {
     pub(crate) key: &'a [u8],
 }
 
+/// The subject of a certificate.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) common_names: Vec<String>,
+    pub(crate) organisations: Vec<String>,
+}
+
 /// The key of a certificate.
 pub(crate) fn of_certificate(certificate: &[u8]) -> Option<PublicKeyInfo<'_>> {
+    public_key_info(from_subject(certificate)?.1)
+}
+
+/// The subject of a certificate; `None` if a name in it is no text.
+pub(crate) fn subject(certificate: &[u8]) -> Option<Subject> {
+    let (mut names, mut subject) = (from_subject(certificate)?.0, Subject::default());
+    while !names.is_empty() {
+        let (mut set, rest) = take(names, SET)?;
+        names = rest;
+        while !set.is_empty() {
+            let (attribute, rest) = take(set, SEQUENCE)?;
+            set = rest;
+            let (kind, value) = take(attribute, OBJECT)?;
+            match kind {
+                COMMON_NAME => subject.common_names.push(text(value)?),
+                ORGANISATION => subject.organisations.push(text(value)?),
+                _ => {}
+            }
+        }
+    }
+    Some(subject)
+}
+
+/// A text in one of the encodings that are UTF-8.
+fn text(der: &[u8]) -> Option<String> {
+    let (text, _) = TEXTS.iter().find_map(|tag| take(der, *tag))?;
+    String::from_utf8(text.to_vec()).ok()
+}
+
+/// The subject of a certificate, and what is behind it.
+fn from_subject(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
     let (certificate, _) = take(certificate, SEQUENCE)?;
     let (mut rest, _) = take(certificate, SEQUENCE)?;
     if let Some((_, after)) = take(rest, EXPLICIT_VERSION) {
         rest = after;
     }
-    // Serial number, algorithm, issuer, validity, subject.
-    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
+    // Serial number, algorithm, issuer, validity.
+    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE] {
         rest = take(rest, tag)?.1;
     }
-    public_key_info(rest)
+    take(rest, SEQUENCE)
 }
 
 /// The key at the front.

@@ -8,11 +8,11 @@ mod algorithm;
 mod bundle;
 pub(crate) mod cache;
 pub(crate) mod claims;
-mod der;
+pub(crate) mod der;
 mod jwks;
 pub(crate) mod jws;
 pub(crate) mod key;
-mod keys;
+pub(crate) mod keys;
 mod remote;
 mod signer;
 
@@ -70,6 +70,14 @@ pub struct TokenError(String);
 
 /// No token is longer, in bytes.
 const LONGEST: usize = 64 << 10;
+
+// === impl TokenError ===
+
+impl TokenError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self(problem)
+    }
+}
 
 // === impl Token ===
 

@@ -38,6 +38,17 @@ pub(crate) async fn request(
     url: &str,
     authorization: &str,
 ) -> Result<Grant, Denial> {
+    request_with(gate, method, url, authorization, None).await
+}
+
+/// The same, over a connection with a client's certificate.
+pub(crate) async fn request_with(
+    gate: &dyn Authorize,
+    method: &str,
+    url: &str,
+    authorization: &str,
+    certificate: Option<&[u8]>,
+) -> Result<Grant, Denial> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let (target, row) = wharf_api::resolve(method, path).map_err(drop).unwrap();
     let query = Query::parse(query).unwrap();
@@ -54,7 +65,7 @@ pub(crate) async fn request(
         remote,
         request_id: "r1",
         origin: &Here,
-        certificate: None,
+        certificate,
     })
     .await
 }
