@@ -152,7 +152,8 @@ fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-fn pairs(query: &str) -> Vec<(String, String)> {
+/// What a query or a form holds, decoded.
+pub fn pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
