@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError, Issuer,
+    ConfigError, Issuer, Oidc,
     section::{Found, Scalar, Section},
     tree::Entry,
 };
@@ -15,6 +15,10 @@ pub struct Auth {
     pub controller: Controller,
     /// `auth.issuer`: `None` if no tokens are given out.
     pub issuer: Option<Issuer>,
+    /// `auth.oidc`: whose tokens say who somebody is, besides the controller.
+    pub oidc: Vec<Oidc>,
+    /// `auth.certificates`: what in a client's certificate says who somebody is, if it does.
+    pub certificates: Option<CertificateName>,
     /// `auth.rules`: a file of rules; without it, whoever is known may do whatever the credentials
     /// are good for.
     pub rules: Option<PathBuf>,
@@ -44,6 +48,19 @@ pub enum Controller {
     },
     /// By the token of a token server.
     Token(Box<TokenAuth>),
+    /// By what stands beside a controller, of which there is none: `auth.oidc`, `auth.certificates`.
+    Others,
+}
+
+/// What in a client's certificate names its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    /// `commonname`.
+    CommonName,
+    /// `dns`.
+    Dns,
+    /// `uri`.
+    Uri,
 }
 
 /// Which tokens are taken, and where they are to be had.
@@ -79,7 +96,7 @@ pub enum Realm {
 }
 
 /// One of RFC 7518.
-struct SigningAlgorithm(String);
+pub(crate) struct SigningAlgorithm(pub(crate) String);
 
 /// The path of a URL.
 struct UrlPath(String);
@@ -91,10 +108,10 @@ pub(crate) struct Url(pub(crate) String);
 struct DeniedStatus(bool);
 
 /// The keys of `auth` that are no controllers.
-const SETTINGS: &[&str] = &["issuer", "rules", "deniedstatus", "audit"];
+const SETTINGS: &[&str] = &["issuer", "oidc", "certificates", "rules", "deniedstatus", "audit"];
 
-const REFRESH: Duration = Duration::from_secs(60 * 60);
-const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
+pub(crate) const REFRESH: Duration = Duration::from_secs(60 * 60);
+pub(crate) const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 
 // === impl Auth ===
 
@@ -113,10 +130,24 @@ impl Auth {
                 return Err(ConfigError::new(second.place.clone(), "auth", problem));
             }
         };
-        let Some(controller) = controller else { return without(&auth) };
+        let oidc = oidc(&auth)?;
+        let certificates: Option<CertificateName> = set(&auth, "certificates")?;
+        let controller = match controller {
+            Some(controller) => controller,
+            None if !oidc.is_empty() || certificates.is_some() => Controller::Others,
+            None => return without(&auth),
+        };
+        if !oidc.is_empty() && set::<PathBuf>(&auth, "rules")?.is_none() {
+            // Anybody on earth may have an account there.
+            return Err(
+                auth.error("oidc lets nobody in without auth.rules, which say who may what")
+            );
+        }
         Ok(Some(Self {
             issuer: issuer(&auth, &controller)?,
             controller,
+            oidc,
+            certificates,
             rules: set(&auth, "rules")?,
             forbids: set(&auth, "deniedstatus")?.is_none_or(|DeniedStatus(forbids)| forbids),
             audit: set(&auth, "audit")?,
@@ -128,11 +159,14 @@ impl Auth {
 fn issuer(auth: &Section<'_>, controller: &Controller) -> Result<Option<Issuer>, ConfigError> {
     let section = auth.section("issuer")?;
     match (Issuer::read(&section)?, controller) {
-        (Some(_), Controller::Silly { .. } | Controller::Token(_)) => {
-            Err(section.error("has no effect without auth.htpasswd"))
-        }
-        (issuer, _) => Ok(issuer),
+        (Some(issuer), Controller::Htpasswd { .. }) => Ok(Some(issuer)),
+        (Some(_), _) => Err(section.error("has no effect without auth.htpasswd")),
+        (None, _) => Ok(None),
     }
+}
+
+fn oidc(auth: &Section<'_>) -> Result<Vec<Oidc>, ConfigError> {
+    list(auth, "oidc", |found| Oidc::read(&found.section()?))
 }
 
 /// Settings without a controller would look as if something were guarded.
@@ -193,16 +227,16 @@ impl TokenAuth {
     }
 }
 
-fn needed<T: Scalar>(section: &Section<'_>, key: &str) -> Result<T, ConfigError> {
+pub(crate) fn needed<T: Scalar>(section: &Section<'_>, key: &str) -> Result<T, ConfigError> {
     set(section, key)?.ok_or_else(|| section.error(format!("{key} is missing")))
 }
 
 /// A value, of which the empty one is none.
-fn set<T: Scalar>(section: &Section<'_>, key: &str) -> Result<Option<T>, ConfigError> {
+pub(crate) fn set<T: Scalar>(section: &Section<'_>, key: &str) -> Result<Option<T>, ConfigError> {
     section.find(key).filter(Found::is_set).map(|found| found.scalar()).transpose()
 }
 
-fn list<T>(
+pub(crate) fn list<T>(
     section: &Section<'_>,
     key: &str,
     read: impl Fn(Found<'_>) -> Result<T, ConfigError>,
@@ -244,6 +278,21 @@ impl Scalar for Url {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
         (plain && !rest.is_empty() && !rest.starts_with('/')).then(|| Self(text.to_owned()))
+    }
+}
+
+// === impl CertificateName ===
+
+impl Scalar for CertificateName {
+    const EXPECTED: &'static str = "commonname, dns or uri";
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "commonname" => Some(Self::CommonName),
+            "dns" => Some(Self::Dns),
+            "uri" => Some(Self::Uri),
+            _ => None,
+        }
     }
 }
 

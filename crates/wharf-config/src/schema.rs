@@ -7,7 +7,7 @@
 mod key;
 mod old;
 
-use crate::{issuer, middleware, storage};
+use crate::{issuer, middleware, oidc, storage};
 
 pub(crate) use self::key::*;
 pub use self::key::{Key, Kind, Origin, Shape, Support};
@@ -139,7 +139,8 @@ const PURGING: &[Key] = &[
 ];
 
 const STATUSES: &[&str] = &["403", "401"];
-const ALGORITHMS: &[&str] = &[
+const CERTIFICATE_NAMES: &[&str] = &["commonname", "dns", "uri"];
+pub(crate) const ALGORITHMS: &[&str] = &[
     "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
     "HS256", "HS384", "HS512",
 ];
@@ -169,6 +170,11 @@ const AUTH: &[Key] = &[
     .doc("Users and passwords of a file."),
     section("token", TOKEN).optional().doc("Tokens of a token server."),
     section("issuer", issuer::KEYS).optional().ours().doc("Tokens for the users of `htpasswd`."),
+    sections("oidc", &Shape::Section(oidc::KEYS))
+        .ours()
+        .doc("Issuers of JWTs whose subjects are taken as they are."),
+    word("certificates", CERTIFICATE_NAMES, "What in a client's certificate names its owner.")
+        .ours(),
     path("rules", "A file of rules that say who may do what.").ours(),
     word("deniedstatus", STATUSES, "What somebody is told who is known and may not.")
         .or("403")

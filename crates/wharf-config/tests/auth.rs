@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use wharf_config::{
-    Auth, ConfigError, Configuration, Controller, Issuer, Loaded, Realm, TokenAuth,
+    Auth, CertificateName, ConfigError, Configuration, Controller, Issuer, Loaded, Oidc, Realm,
+    TokenAuth,
 };
 
 fn load(auth: &str, environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -20,7 +21,15 @@ fn auth(text: &str) -> Option<Auth> {
 }
 
 fn open(controller: Controller) -> Option<Auth> {
-    Some(Auth { controller, issuer: None, rules: None, forbids: true, audit: None })
+    Some(Auth {
+        controller,
+        issuer: None,
+        oidc: Vec::new(),
+        certificates: None,
+        rules: None,
+        forbids: true,
+        audit: None,
+    })
 }
 
 #[test]
@@ -71,7 +80,10 @@ fn our_own_keys_are_read() {
     let text = "auth: {htpasswd: {path: /h}, rules: /r, deniedstatus: 401, audit: /a}";
     let controller = Controller::Htpasswd { realm: "Registry".into(), path: "/h".into() };
     let (rules, audit) = (Some("/r".into()), Some("/a".into()));
-    assert_eq!(auth(text), Some(Auth { controller, issuer: None, rules, forbids: false, audit }));
+    assert_eq!(
+        auth(text),
+        Some(Auth { rules, forbids: false, audit, ..open(controller).expect("one") })
+    );
     let text = "auth: {token: {realm: 'http://a', issuer: i, service: s, jwksurl: 'https://a/keys', \
                 jwksrefresh: 10m, jwkscas: /ca.pem}}";
     let Some(Auth { controller: Controller::Token(token), .. }) = auth(text) else { panic!() };
@@ -101,6 +113,36 @@ fn tokens_are_given_out_for_users_only() {
         ..default
     };
     assert_eq!(read(text), Some(set));
+}
+
+#[test]
+fn identities_of_others_stand_beside_a_controller_or_alone() {
+    let text = "auth: {rules: /r, certificates: dns, oidc: [{issuer: 'https://a', audience: b}]}";
+    let Some(Auth { controller: Controller::Others, oidc, certificates, .. }) = auth(text) else {
+        panic!("{:?}", auth(text));
+    };
+    assert_eq!(certificates, Some(CertificateName::Dns));
+    let expected = Oidc {
+        issuer: "https://a".into(),
+        audiences: vec!["b".into()],
+        subject: "sub".into(),
+        groups: None,
+        prefix: String::new(),
+        jwks: None,
+        jwks_url: None,
+        refresh: Duration::from_secs(3600),
+        authorities: Vec::new(),
+        algorithms: Vec::new(),
+    };
+    assert_eq!(oidc, [expected]);
+    let text = "auth: {htpasswd: {path: /h}, rules: /r, oidc: [{issuer: 'https://a', audience: [b, c], \
+                subject: email, groups: teams, prefix: x/, jwks: /k, jwksurl: 'https://b/k', \
+                refresh: 1m, cas: [/ca], algorithms: [RS256]}]}";
+    let Some(Auth { controller: Controller::Htpasswd { .. }, oidc, .. }) = auth(text) else {
+        panic!("{:?}", auth(text));
+    };
+    assert_eq!(oidc[0].audiences, ["b", "c"]);
+    assert_eq!((&*oidc[0].subject, &*oidc[0].prefix), ("email", "x/"));
 }
 
 #[test]
@@ -134,6 +176,16 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "auth: {issuer: {service: r}}",
             "c.yml:3: auth.issuer: has no effect without htpasswd, token or",
         ),
+        (
+            "auth: {oidc: [{issuer: 'https://a', audience: b}]}",
+            "c.yml:3: auth: oidc lets nobody in without auth.rules",
+        ),
+        ("auth: {rules: /r, oidc: [{audience: b}]}", "c.yml:3: auth.oidc.0: issuer is missing"),
+        (
+            "auth: {rules: /r, oidc: [{issuer: 'https://a'}]}",
+            "c.yml:3: auth.oidc.0: audience is missing",
+        ),
+        ("auth: {certificates: cn}", "c.yml:3: auth.certificates: expected commonname, dns or uri"),
         ("auth: silly", "c.yml:3: auth.silly: realm is missing"),
         ("auth:\n  token:", "c.yml:4: auth.token: realm is missing"),
         ("auth: {token: {realm: x}}", "c.yml:3: auth.token.realm: expected a URL such as"),

@@ -1,77 +1,18 @@
 //! Access control from a configuration, over a real socket.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+mod support;
 
+use std::{fs, net::SocketAddr, path::Path};
+
+use support::{Registry, check};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
+    net::TcpListener,
 };
-use wharf_registry::{Server, auth::token::Signer, config::Configuration};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use wharf_registry::auth::token::Signer;
 
 /// The hash of `secret`, at the least cost.
 const SECRET: &str = "$2y$04$0123456789abcdefghijkug0jfygDNbCc4YKM81lye0HjT.L3552O";
-
-/// A registry that runs until it is stopped.
-struct Registry {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<std::io::Result<()>>,
-}
-
-async fn bind(auth: &str) -> Result<Server, String> {
-    let http = "http: {addr: '127.0.0.1:0'}";
-    let text = format!(
-        "version: 0.1\nstorage: {{inmemory: , delete: {{enabled: true}}}}\n{http}\n{auth}\n"
-    );
-    let loaded = Configuration::load(&text, "c.yml", []).map_err(|error| error.to_string())?;
-    Server::bind(&loaded.configuration).await.map_err(|error| error.to_string())
-}
-
-async fn start(auth: &str) -> Registry {
-    let server = bind(auth).await.expect("bound");
-    let address = server.local_addr();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
-    Registry { address, stop, running }
-}
-
-impl Registry {
-    /// The answer to a request with these credentials.
-    async fn ask(&self, request: &str, authorization: &str) -> String {
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await?;
-            let authorization = match authorization {
-                "" => String::new(),
-                value => format!("authorization: {value}\r\n"),
-            };
-            let head = format!(
-                "{request} HTTP/1.1\r\nhost: registry.example:5000\r\nconnection: close\r\n\
-                 content-length: 0\r\n{authorization}\r\n"
-            );
-            stream.write_all(head.as_bytes()).await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            std::io::Result::Ok(answer)
-        };
-        timeout(PATIENCE, exchange).await.expect("in time").expect("an answer")
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).expect("it runs");
-        timeout(PATIENCE, self.running).await.expect("in time").expect("no panic").expect("fine");
-    }
-}
-
-#[track_caller]
-fn check(answer: &str, status: u16, contains: &str) {
-    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-    assert!(answer.contains(contains), "{answer}");
-}
 
 fn write(folder: &Path, name: &str, content: &str) -> String {
     let path = folder.join(name);
@@ -88,7 +29,7 @@ async fn users_of_a_file_are_let_in_and_rules_say_where() {
         "rules",
         "allow anyone to pull in public\nallow alice to pull, push in public\n",
     );
-    let open = start(&format!("auth: {{htpasswd: {{realm: R, path: '{users}'}}}}")).await;
+    let open = Registry::start(&format!("auth: {{htpasswd: {{realm: R, path: '{users}'}}}}")).await;
     check(&open.ask("GET /v2/", "").await, 401, "www-authenticate: Basic realm=\"R\"\r\n");
     // alice:secret, bob:secret, alice:wrong
     let (alice, bob) = ("Basic YWxpY2U6c2VjcmV0", "Basic Ym9iOnNlY3JldA==");
@@ -99,7 +40,7 @@ async fn users_of_a_file_are_let_in_and_rules_say_where() {
     open.stop().await;
 
     let ruled = format!("auth: {{htpasswd: {{path: '{users}'}}, rules: '{rules}'}}");
-    let ruled = start(&ruled).await;
+    let ruled = Registry::start(&ruled).await;
     check(&ruled.ask("GET /v2/public/tags/list", "").await, 404, "NAME_UNKNOWN");
     check(&ruled.ask("POST /v2/public/blobs/uploads/", "").await, 401, "UNAUTHORIZED");
     check(&ruled.ask("POST /v2/public/blobs/uploads/", bob).await, 403, "DENIED");
@@ -117,7 +58,7 @@ async fn tokens_are_given_out_beside_the_api() {
         "rules",
         "allow anyone to pull in public\nallow alice to pull, push in public\n",
     );
-    let registry = start(&format!(
+    let registry = Registry::start(&format!(
         "auth: {{htpasswd: {{path: '{users}'}}, issuer: {{service: s}}, rules: '{rules}'}}"
     ))
     .await;
@@ -170,7 +111,7 @@ async fn publish(keys: String) -> SocketAddr {
 async fn tokens_are_checked_with_keys_that_are_published() {
     let signer = Signer::new(&Signer::generate().expect("a key")).expect("a key");
     let published = publish(format!("{{\"keys\": [{}]}}", signer.jwk())).await;
-    let registry = start(&format!(
+    let registry = Registry::start(&format!(
         "auth: {{token: {{autoredirect: true, issuer: i, service: s, jwksurl: 'http://{published}/keys'}}}}"
     ))
     .await;
@@ -215,7 +156,7 @@ async fn what_cannot_be_used_is_one_sentence_at_the_start() {
         (token(&format!("jwks: '{missing}'")), "auth.token: cannot read "),
         (token("jwksurl: 'http://['"), "auth.token.jwksurl: http://[: "),
     ] {
-        let error = bind(&auth).await.err().expect("an error");
+        let error = Registry::bind(&auth, "").await.err().expect("an error");
         assert!(error.contains(expected) && error.starts_with("auth."), "{auth}: {error}");
     }
 }

@@ -18,15 +18,15 @@ use crate::{cli::AuthCommand, load};
 
 /// Does what the command line says.
 pub(crate) fn run(command: &AuthCommand) -> Result<(), Box<dyn Error>> {
-    let AuthCommand::Explain { user, repository, action, config, rules } = command;
+    let AuthCommand::Explain { user, repository, action, group, config, rules } = command;
     let access = access(repository, action)?;
     let user = (user != "-").then_some(user.as_str());
     let (allowed, why) = match rules {
-        Some(rules) => explain(rules, user, &access)?,
+        Some(rules) => explain(rules, user, group, &access)?,
         None => {
             let loaded = load::load(config.as_deref())?.loaded;
             match &loaded.configuration.auth {
-                Some(Auth { rules: Some(rules), .. }) => explain(rules, user, &access)?,
+                Some(Auth { rules: Some(rules), .. }) => explain(rules, user, group, &access)?,
                 auth => without_rules(auth.as_ref(), user),
             }
         }
@@ -52,12 +52,13 @@ fn access(repository: &str, action: &str) -> Result<Access, Box<dyn Error>> {
 fn explain(
     file: &Path,
     user: Option<&str>,
+    groups: &[String],
     access: &Access,
 ) -> Result<(bool, String), Box<dyn Error>> {
     let text = fs::read_to_string(file);
     let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let rules = Rules::parse(&file.display().to_string(), &text)?;
-    let explanation = rules.explain(user, access);
+    let explanation = rules.explain_in(user, groups, access);
     Ok((explanation.allowed, explanation.to_string()))
 }
 
@@ -69,6 +70,7 @@ fn without_rules(auth: Option<&Auth>, user: Option<&str>) -> (bool, String) {
     let why = match auth.controller {
         Controller::Token(_) => "there are no rules: the access in a token decides",
         Controller::Htpasswd { .. } => "there are no rules: whoever logs in may do everything",
+        Controller::Others => "there are no rules: whoever has a certificate may do everything",
         Controller::Silly { .. } => "auth.silly lets everybody do everything who says anything",
     };
     (user.is_some(), why.to_owned())
@@ -81,6 +83,7 @@ pub(crate) fn summary(configuration: &Configuration) -> String {
         Controller::Silly { .. } => "access for everybody who says anything".to_owned(),
         Controller::Htpasswd { path, .. } => format!("users of {}", path.display()),
         Controller::Token(token) => format!("tokens of {}", token.issuer),
+        Controller::Others => "identities of others".to_owned(),
     };
     match &auth.rules {
         Some(rules) => format!("{controller} by the rules of {}", rules.display()),

@@ -84,6 +84,9 @@ pub(crate) enum AuthCommand {
         repository: String,
         /// pull, push, delete or list
         action: String,
+        /// A group that the user is in, by a token or a certificate
+        #[arg(long, value_name = "NAME")]
+        group: Vec<String>,
         /// The configuration that names the rules, found as `serve` finds it
         #[arg(long)]
         config: Option<PathBuf>,

@@ -2,17 +2,14 @@
 
 use std::{path::Path, sync::Arc};
 
-use async_trait::async_trait;
-use http::{Request, StatusCode, Uri};
 use wharf_auth::{
     AllowAll, Authorize, Challenge, Desk, Gate, Htpasswd, Limits, Policy, Silly,
-    token::{self, Algorithm, KeySource, Token},
+    token::{self, Algorithm, Token},
 };
 use wharf_config::{Auth, Controller, Http, Realm, TokenAuth};
 use wharf_driver::Driver;
-use wharf_outbound::{Client, Reach};
 
-use super::issuer::Issuing;
+use super::{identities, issuer::Issuing, published::published};
 use crate::Error;
 
 pub(crate) const KEYS: &[&str] = &[
@@ -31,15 +28,11 @@ pub(crate) const KEYS: &[&str] = &[
     "auth.token.autoredirect",
     "auth.token.autoredirectpath",
     "auth.token.signingalgorithms",
+    "auth.oidc",
+    "auth.certificates",
     "auth.rules",
     "auth.deniedstatus",
 ];
-
-/// A JWK set at a URL.
-struct Published {
-    client: Client,
-    url: Uri,
-}
 
 /// Who is asked before anything is served, as far as no store is needed to know.
 pub(crate) enum Guard {
@@ -53,9 +46,11 @@ pub(crate) enum Guard {
 
 /// Whoever is configured to be asked. Files that cannot be used are an error that names them.
 pub(crate) fn guard(auth: Option<&Auth>, http: &Http) -> Result<Guard, Error> {
-    let Some(Auth { controller, issuer, rules, forbids, audit: _ }) = auth else {
+    let Some(auth) = auth else {
         return Ok(Guard::Nobody);
     };
+    let Auth { controller, issuer, oidc: _, certificates: _, rules, forbids, audit: _ } = auth;
+    let others = identities::others(auth, http)?;
     let policy = match rules {
         Some(path) => Policy::rules(path).map_err(|problem| failure("auth.rules", problem))?,
         None => Policy::Open(section(controller)),
@@ -66,7 +61,8 @@ pub(crate) fn guard(auth: Option<&Auth>, http: &Http) -> Result<Guard, Error> {
         Controller::Htpasswd { path, .. } => {
             let users = Arc::new(users(path)?);
             if let Some(issuer) = issuer {
-                let issuing = Issuing::new(issuer, &http.prefix, users, policy, *forbids);
+                let gate = (policy, *forbids);
+                let issuing = Issuing::new(issuer, &http.prefix, users, others, gate);
                 return Ok(Guard::Issuing(Box::new(issuing)));
             }
             gate(policy).with(users)
@@ -75,8 +71,9 @@ pub(crate) fn guard(auth: Option<&Auth>, http: &Http) -> Result<Guard, Error> {
             let tokens = Token::open(options(token)?);
             gate(policy).with(Arc::new(tokens.map_err(|error| failure("auth.token", error))?))
         }
+        Controller::Others => gate(policy),
     };
-    Ok(Guard::Gate(Box::new(gate)))
+    Ok(Guard::Gate(Box::new(others.into_iter().fold(gate, Gate::with))))
 }
 
 /// The users of a file.
@@ -112,6 +109,7 @@ fn section(controller: &Controller) -> &'static str {
         Controller::Silly { .. } => "auth.silly",
         Controller::Htpasswd { .. } => "auth.htpasswd",
         Controller::Token(_) => "auth.token",
+        Controller::Others => "auth.certificates",
     }
 }
 
@@ -119,6 +117,7 @@ fn challenge(controller: &Controller) -> Challenge {
     match controller {
         Controller::Silly { realm, service } => Challenge::bearer(realm, service),
         Controller::Htpasswd { realm, .. } => Challenge::basic(realm),
+        Controller::Others => Challenge::basic("Registry"),
         Controller::Token(token) => match &token.realm {
             Realm::Url(url) => Challenge::bearer(url, &token.service),
             Realm::Here(path) => Challenge::bearer_here(path, &token.service),
@@ -140,7 +139,7 @@ fn options(token: &TokenAuth) -> Result<token::Options, Error> {
         signing_algorithms,
     } = token;
     let key_source = match jwks_url {
-        Some(url) => Some(Arc::new(Published::new(url, jwks_cas)?) as Arc<dyn KeySource>),
+        Some(url) => Some(published("auth.token.jwksurl", url, jwks_cas)?),
         None => None,
     };
     let mut options = token::Options {
@@ -155,33 +154,4 @@ fn options(token: &TokenAuth) -> Result<token::Options, Error> {
         options.algorithms = named.collect();
     }
     Ok(options)
-}
-
-// === impl Published ===
-
-impl Published {
-    /// The operator has named the server, so that it may be anywhere; where it redirects to may not.
-    fn new(url: &str, authorities: &[std::path::PathBuf]) -> Result<Self, Error> {
-        let wrong = |problem: String| failure("auth.token.jwksurl", problem);
-        let url: Uri = url.parse().map_err(|error| wrong(format!("{url}: {error}")))?;
-        let client = Client::new(wharf_outbound::Options {
-            reach: Reach::public().and_server(&url),
-            authorities: authorities.to_vec(),
-            ..wharf_outbound::Options::default()
-        });
-        Ok(Self { client: client.map_err(|error| wrong(error.to_string()))?, url })
-    }
-}
-
-#[async_trait]
-impl KeySource for Published {
-    async fn fetch(&self) -> Result<Vec<u8>, String> {
-        let request = Request::get(&self.url).header("accept", "application/json");
-        let request = request.body(Default::default()).map_err(|error| error.to_string())?;
-        let answer = self.client.send(request).await.map_err(|error| error.to_string())?;
-        match answer.status() {
-            StatusCode::OK => Ok(answer.into_body().to_vec()),
-            status => Err(format!("{} answers {status}", self.url.host().unwrap_or_default())),
-        }
-    }
 }

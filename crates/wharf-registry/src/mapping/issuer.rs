@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharf_auth::{
-    Gate, Htpasswd, Policy,
+    Authenticate, Gate, Htpasswd, Policy,
     issuer::{Drawer, Issuer, Options, Robots},
 };
 use wharf_config::{Auth, Configuration, Controller};
@@ -25,6 +25,7 @@ pub(crate) const KEYS: &[&str] = &[
 pub(crate) struct Issuing {
     options: Options,
     users: Arc<Htpasswd>,
+    others: Vec<Arc<dyn Authenticate>>,
     policy: Arc<Policy>,
     forbids: bool,
 }
@@ -40,30 +41,31 @@ impl Issuing {
         issuer: &wharf_config::Issuer,
         prefix: &str,
         users: Arc<Htpasswd>,
-        policy: Policy,
-        forbids: bool,
+        others: Vec<Arc<dyn Authenticate>>,
+        (policy, forbids): (Policy, bool),
     ) -> Self {
         // Every field is named, so that a new one is not forgotten here.
         let wharf_config::Issuer { service, realm, expiration, session, rotation } = issuer.clone();
         let path = format!("{prefix}token");
         let lifetime = expiration;
         let options = Options { path, realm, service, lifetime, session, rotation };
-        Self { options, users, policy: Arc::new(policy), forbids }
+        Self { options, users, others, policy: Arc::new(policy), forbids }
     }
 
     /// The gate, and the desk that it sends clients to.
     pub(crate) async fn take_up(self, driver: &Arc<dyn Driver>) -> Result<(Gate, Issuer), Error> {
-        let Self { options, users, policy, forbids } = self;
+        let Self { options, users, others, policy, forbids } = self;
         let robots = open(driver, Arc::clone(&users)).await?;
         let robots = Arc::new(robots);
         let keys = Drawer::new(Arc::clone(driver), tree::ours(TOKEN_KEYS));
         let desk = Issuer::new(options, Arc::clone(&users), Arc::clone(&policy), keys);
         let desk = desk.with(Arc::clone(&robots) as _);
+        let desk = others.iter().cloned().fold(desk, Issuer::with);
         let gate = Gate::new(desk.challenge(), policy)
             .forbids(forbids)
             .with(Arc::new(desk.issued(Some(Arc::clone(&robots)))))
-            .with(robots)
-            .with(users);
+            .with(robots);
+        let gate = others.into_iter().fold(gate, Gate::with).with(users);
         Ok((gate, desk))
     }
 }
