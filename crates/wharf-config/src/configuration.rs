@@ -58,8 +58,8 @@ impl Configuration {
         file_name: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigError> {
-        let mut tree = yaml::parse(text, Origin::File(file_name.into()))?;
-        let mut warnings = environment::overlay(&mut tree, environment)?;
+        let (mut tree, mut warnings) = yaml::parse(text, Origin::File(file_name.into()))?;
+        warnings.extend(environment::overlay(&mut tree, environment)?);
         tree.spell_out_choices(SCHEMA);
         let configuration = Self::read(&tree, &mut warnings)?;
         Ok(Loaded { configuration, warnings, document: Document::new(tree) })

@@ -55,7 +55,8 @@ pub(crate) fn overlay(
             warnings.push(Warning::new(place, "", unknown(&parts)));
             continue;
         }
-        let payload = yaml::parse(&text, Origin::Variable(name.clone()))?;
+        let (payload, repeated) = yaml::parse(&text, Origin::Variable(name.clone()))?;
+        warnings.extend(repeated);
         match set_key(root, SCHEMA, &parts, payload) {
             Ok(()) => {}
             Err(Refusal::Unrecognized) => {

@@ -1,12 +1,16 @@
 //! From YAML to the tree.
 
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned, options::NonFiniteFloatPolicy};
+use serde_saphyr::{
+    Location, Spanned,
+    options::{DuplicateKeyPolicy, NonFiniteFloatPolicy},
+};
 
 use crate::{
-    ConfigError, Place,
+    ConfigError, Place, Warning,
+    schema::join,
     tree::{Entry, Node, Value},
 };
 
@@ -28,6 +32,8 @@ enum RawValue {
 struct Source<'a> {
     text: &'a str,
     origin: Origin,
+    /// What was found on the way.
+    warnings: RefCell<Vec<Warning>>,
 }
 
 /// What the places of a document are called.
@@ -36,9 +42,10 @@ pub(crate) enum Origin {
     Variable(Arc<str>),
 }
 
-/// Parses one document; an empty one is null.
-pub(crate) fn parse(text: &str, origin: Origin) -> Result<Node, ConfigError> {
-    let source = Source { text, origin };
+/// Parses one document; an empty one is null. Of a key that stands twice the last one counts, as in the
+/// original, and its operator should know.
+pub(crate) fn parse(text: &str, origin: Origin) -> Result<(Node, Vec<Warning>), ConfigError> {
+    let source = Source { text, origin, warnings: RefCell::default() };
     if text.len() > LARGEST {
         return Err(source.error(0, &format!("larger than {LARGEST} bytes")));
     }
@@ -51,12 +58,16 @@ pub(crate) fn parse(text: &str, origin: Origin) -> Result<Node, ConfigError> {
             max_nodes: 50_000,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Option<Raw>>(text, options) {
-        Ok(Some(raw)) => Ok(source.node(raw)),
-        Ok(None) => Ok(Node::null(source.place(0))),
+        Ok(Some(raw)) => {
+            let node = source.node(raw, "");
+            Ok((node, source.warnings.into_inner()))
+        }
+        Ok(None) => Ok((Node::null(source.place(0)), Vec::new())),
         Err(error) => {
             let line = error.location().map_or(0, |location| location.line());
             Err(source.error(line, &format!("invalid YAML: {}", one_line(&error.to_string()))))
@@ -83,24 +94,41 @@ impl Source<'_> {
         ConfigError::new(self.place(line), "", problem)
     }
 
-    fn node(&self, raw: Raw) -> Node {
+    fn node(&self, raw: Raw, path: &str) -> Node {
         let value = match raw.value {
             RawValue::Null => Value::Null,
             RawValue::Text(text) => Value::Scalar(text),
             RawValue::Plain(text) => Value::Scalar(self.written(raw.defined).unwrap_or(text)),
             RawValue::List(list) => {
-                Value::List(list.into_iter().map(|raw| self.node(raw)).collect())
+                let item = |(n, raw): (usize, Raw)| self.node(raw, &join(path, &n.to_string()));
+                Value::List(list.into_iter().enumerate().map(item).collect())
             }
-            RawValue::Map(entries) => {
-                Value::Map(entries.into_iter().map(|(key, raw)| self.entry(key, raw)).collect())
-            }
+            RawValue::Map(entries) => Value::Map(self.entries(entries, path)),
         };
         Node { place: self.place(raw.referenced.line()), value }
     }
 
-    fn entry(&self, key: Spanned<String>, raw: Raw) -> Entry {
-        let place = self.place(key.referenced.line());
-        Entry { key: key.value, place, node: self.node(raw) }
+    fn entries(&self, raw: Vec<(Spanned<String>, Raw)>, path: &str) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (key, raw) in raw {
+            let (place, path) = (self.place(key.referenced.line()), join(path, &key.value));
+            let entry = Entry { node: self.node(raw, &path), key: key.value, place };
+            match entries.iter_mut().find(|other| other.key == entry.key) {
+                None => entries.push(entry),
+                Some(other) => {
+                    let problem = match &other.place {
+                        Place::File { line, .. } => {
+                            format!("stands on line {line}, too; this one counts")
+                        }
+                        Place::Variable(_) => "stands twice; the last one counts".to_owned(),
+                    };
+                    let warning = Warning::new(entry.place.clone(), path, problem);
+                    self.warnings.borrow_mut().push(warning);
+                    *other = entry;
+                }
+            }
+        }
+        entries
     }
 
     /// The text of a plain scalar as the author wrote it.
@@ -179,9 +207,7 @@ impl<'de> Deserialize<'de> for RawValue {
     }
 }
 
-/// A message on one line, without what it says to programmers.
 fn one_line(message: &str) -> String {
-    let message = message.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -190,7 +216,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Node, String> {
-        parse(text, Origin::File("f".into())).map_err(|error| error.to_string())
+        let parsed = parse(text, Origin::File("f".into()));
+        parsed.map(|(node, _)| node).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -233,7 +260,6 @@ mod tests {
     #[test]
     fn what_is_no_document_is_an_error_with_its_line() {
         for (text, place) in [
-            ("a: 1\na: 2", "f:2: "),
             ("a: [1,\nb: }", "f:1: "),
             ("a: 1\n---\nb: 2", "f:"),
             ("a: 1\n  b: 2", "f:2: "),
@@ -242,6 +268,18 @@ mod tests {
             let error = read(text).expect_err(text);
             assert!(error.starts_with(place), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_last_of_two_counts() {
+        let text = "a:\n  b: 1\n  c: 2\n  b: 3\n";
+        let (node, warnings) = parse(text, Origin::File("f".into())).expect("valid");
+        let entries = node.entries()[0].node.entries();
+        let keys: Vec<_> = entries.iter().map(|entry| (&*entry.key, &entry.node.value)).collect();
+        let scalar = |text: &str| Value::Scalar(text.to_owned());
+        assert_eq!(keys, [("b", &scalar("3")), ("c", &scalar("2"))]);
+        let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["f:4: a.b: stands on line 2, too; this one counts"]);
     }
 
     #[test]

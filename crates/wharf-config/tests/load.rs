@@ -393,7 +393,6 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "validation: {manifests: {indexes: {platformlist: [{os: linux}]}}}",
             "c.yml:3: validation.manifests.indexes.platformlist.0: architecture is missing",
         ),
-        ("version: 0.1", "c.yml:3: invalid YAML: "),
         ("http: [", "c.yml:"),
     ] {
         let error = load(&format!("{MINIMAL}{lines}"), &[]).expect_err(lines);

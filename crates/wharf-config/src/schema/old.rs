@@ -14,7 +14,7 @@ pub(super) const COMPATIBILITY: &[Key] = &[section(
         path("signingkeyfile", "The key that signed manifests.")
             .version_2()
             .ignored("no manifest is signed by the registry"),
-        flag("enabled", "Manifests of schema 1 are taken.").version_2().refused(NO_SCHEMA_1),
+        flag("enabled", "Manifests of schema 1 are taken.").version_2().ignored(NO_SCHEMA_1),
     ],
 )
 .version_2()
