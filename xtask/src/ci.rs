@@ -8,7 +8,8 @@ use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
 use crate::{
-    Outcome, check_layers, codegen, conformance, deps, differential, dist, e2e, process, stores,
+    Outcome, check_layers, codegen, conformance, deps, differential, dist, e2e, examples, process,
+    stores,
 };
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -30,7 +31,7 @@ const FUZZ_SECONDS: u64 = 30;
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate and its tests built by
 /// themselves, and tested with unusual features), deps, deny, conformance (both local drivers), stores
 /// (S3 and Azure), e2e (four clients), crash (200 kills), compat (stores exchanged with distribution),
-/// differential (answers compared with distribution's).
+/// differential (answers compared with distribution's), examples (its configurations tried).
 /// With --full also the long ones: e2e-all (every client that is there), fuzz, dist (the static binary
 /// and the container image, run by docker).
 #[derive(clap::Args)]
@@ -70,6 +71,7 @@ const STEPS: &[Step] = &[
     Step { name: "crash", long: false, run: crash },
     Step { name: "compat", long: false, run: compat },
     Step { name: "differential", long: false, run: || differential::run(&task(&[])) },
+    Step { name: "examples", long: false, run: || examples::run(&task(&[])) },
     Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
     Step { name: "fuzz", long: true, run: fuzz },
     Step { name: "dist", long: true, run: || dist::run(&task(&["--image"])) },

@@ -16,6 +16,7 @@ mod differential;
 mod dist;
 mod docker;
 mod e2e;
+mod examples;
 mod files;
 mod image;
 mod layers;
@@ -47,6 +48,7 @@ enum Task {
     Differential(differential::Args),
     Dist(dist::Args),
     E2e(e2e::Args),
+    Examples(examples::Args),
     Services(services::Args),
     StoreFixture(store_fixture::Args),
     Stores(stores::Args),
@@ -76,6 +78,7 @@ impl Task {
             Task::Differential(args) => differential::run(&args),
             Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
+            Task::Examples(args) => examples::run(&args),
             Task::Services(args) => services::run(&args),
             Task::StoreFixture(args) => store_fixture::run(&args),
             Task::Stores(args) => stores::run(&args),
