@@ -25,6 +25,8 @@ pub enum Endpoint {
     BlobUpload,
     /// The manifests that have another one as their subject.
     Referrers,
+    /// A repository as a whole.
+    Repository,
 }
 
 /// A method of HTTP.
@@ -69,6 +71,7 @@ pub enum Operation {
     UploadCommit,
     UploadCancel,
     ReferrersList,
+    RepositoryDelete,
     Options,
 }
 
@@ -76,7 +79,7 @@ pub enum Operation {
 
 impl Endpoint {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Alive,
         Self::Base,
         Self::Catalog,
@@ -86,6 +89,7 @@ impl Endpoint {
         Self::BlobUploads,
         Self::BlobUpload,
         Self::Referrers,
+        Self::Repository,
     ];
 
     /// Its path, with a word in angle brackets for each variable part.
@@ -100,6 +104,7 @@ impl Endpoint {
             Self::BlobUploads => "/v2/<name>/blobs/uploads/",
             Self::BlobUpload => "/v2/<name>/blobs/uploads/<id>",
             Self::Referrers => "/v2/<name>/referrers/<digest>",
+            Self::Repository => "/v2/<name>/",
         }
     }
 

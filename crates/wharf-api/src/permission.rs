@@ -25,6 +25,8 @@ pub enum Action {
     Push,
     /// Take away.
     Delete,
+    /// Take the whole repository away.
+    Remove,
 }
 
 /// All permissions that a row needs; never empty.
@@ -43,6 +45,7 @@ impl Permission {
             Self::Repository(Action::Pull) => "`repository:<name>:pull`",
             Self::Repository(Action::Push) => "`repository:<name>:push`",
             Self::Repository(Action::Delete) => "`repository:<name>:delete`",
+            Self::Repository(Action::Remove) => "`repository:<name>:*`",
             Self::MountSource => "`repository:<from>:pull` for a mount",
         }
     }
@@ -51,12 +54,14 @@ impl Permission {
 // === impl Action ===
 
 impl Action {
-    /// Its name in a token's scope.
+    /// Its name in a token's scope. To remove a repository takes everything that one may do to it, which
+    /// is a `*` there.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pull => "pull",
             Self::Push => "push",
             Self::Delete => "delete",
+            Self::Remove => "*",
         }
     }
 }

@@ -97,9 +97,16 @@ pub fn route(path: &str) -> Result<Target, RouteError> {
         [name @ .., "blobs", "uploads", text] => {
             Ok(Target::Upload { name: repository(name)?, id: upload(text)? })
         }
+        // Only a slash says that nothing more is meant, and not something that was left empty.
+        [.., last] if path.ends_with('/') && !KEYWORDS.contains(last) => {
+            repository(&words).map(|name| Target::Repository { name }).map_err(|_| not_found())
+        }
         _ => Err(not_found()),
     }
 }
+
+/// The words that have something behind them.
+const KEYWORDS: [&str; 4] = ["blobs", "manifests", "referrers", "tags"];
 
 /// The row of the table for a method.
 pub fn row(target: &Target, method: &str) -> Result<&'static Row, MethodNotAllowed> {

@@ -266,6 +266,21 @@ const ROWS: &[Row] = &[
         errors: &[Code::NameInvalid, Code::DigestInvalid, Code::PaginationNumberInvalid],
         summary: "Lists the manifests whose subject is this digest, whether it exists or not.",
     },
+    Row {
+        endpoint: Endpoint::Repository,
+        method: Method::Delete,
+        operation: Operation::RepositoryDelete,
+        permissions: Permissions::all(&[Permission::Repository(Action::Remove)]),
+        effect: Effect::Deletes,
+        parameters: &[],
+        request_headers: &[],
+        response_headers: &[],
+        successes: &[success(202, "it is gone; the next request does not find it")],
+        errors: &[Code::NameUnknown],
+        summary: "Deletes a repository with its tags, manifests and uploads, but not the repositories \
+                  below its name. One that was broken off is finished by another one. The path ends \
+                  with a slash. Not part of the specification.",
+    },
 ];
 
 const ANYONE: Permissions = Permissions::all(&[Permission::None]);

@@ -54,6 +54,11 @@ pub enum Target {
         /// The subject.
         digest: Digest,
     },
+    /// `/v2/<name>/`
+    Repository {
+        /// The repository.
+        name: RepositoryName,
+    },
 }
 
 // === impl Target ===
@@ -71,6 +76,7 @@ impl Target {
             Self::Uploads { .. } => Endpoint::BlobUploads,
             Self::Upload { .. } => Endpoint::BlobUpload,
             Self::Referrers { .. } => Endpoint::Referrers,
+            Self::Repository { .. } => Endpoint::Repository,
         }
     }
 
@@ -83,7 +89,8 @@ impl Target {
             | Self::Blob { name, .. }
             | Self::Uploads { name }
             | Self::Upload { name, .. }
-            | Self::Referrers { name, .. } => Some(name),
+            | Self::Referrers { name, .. }
+            | Self::Repository { name } => Some(name),
         }
     }
 }
@@ -100,6 +107,7 @@ impl fmt::Display for Target {
             Self::Uploads { name } => write!(f, "/v2/{name}/blobs/uploads/"),
             Self::Upload { name, id } => write!(f, "/v2/{name}/blobs/uploads/{id}"),
             Self::Referrers { name, digest } => write!(f, "/v2/{name}/referrers/{digest}"),
+            Self::Repository { name } => write!(f, "/v2/{name}/"),
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) {
     };
     for name in ["a", "team/app", "library/alpine/edge"] {
         let name = RepositoryName::parse(name).expect("a name");
-        for action in [Action::Pull, Action::Push, Action::Delete] {
+        for action in [Action::Pull, Action::Push, Action::Delete, Action::Remove] {
             let access = Access::Repository(name.clone(), action);
             let (anybody, somebody) =
                 (rules.explain(None, &access), rules.explain(Some("a"), &access));

@@ -7,6 +7,7 @@ mod manifests;
 mod multipart;
 mod receive;
 mod referrers;
+mod repositories;
 mod tags;
 mod uploads;
 
@@ -54,6 +55,9 @@ pub(crate) async fn serve(
         (Op::UploadCancel, Target::Upload { name, id }) => uploads::cancel(call, name, id).await,
         (Op::ReferrersList, Target::Referrers { name, digest }) => {
             referrers::list(call, name, digest).await
+        }
+        (Op::RepositoryDelete, Target::Repository { name }) => {
+            repositories::delete(call, name).await
         }
         // The table never joins an operation with another endpoint's path.
         _ => Err(RouteError::NotFound(target.to_string()).info(call.method.as_str()).into()),

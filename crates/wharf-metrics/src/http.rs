@@ -181,6 +181,7 @@ fn name(endpoint: Endpoint) -> &'static str {
         Endpoint::BlobUploads => "blob_upload",
         Endpoint::BlobUpload => "blob_upload_chunk",
         Endpoint::Referrers => "referrers",
+        Endpoint::Repository => "repository",
     }
 }
 

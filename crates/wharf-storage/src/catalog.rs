@@ -62,6 +62,8 @@ impl RepositoryEnumerator for Catalog {
 impl RepositoryRemover for Catalog {
     async fn remove(&self, name: &RepositoryName) -> Result<()> {
         self.store.check_deletes()?;
+        // A push of a manifest comes before, and goes with the rest, or after, and misses its blobs.
+        let _turn = self.store.turns.remove(name).await;
         let own = |folder: &str| layout::repository(name).join(folder);
         // Tags before what they point to, roots before what they need: whenever this stops, what is
         // left can be served, and removing can go on.

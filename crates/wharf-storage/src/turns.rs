@@ -3,7 +3,8 @@
 //! A push writes one link after the other, and a delete looks before it removes. Mixed up, they could
 //! leave a tag or a list of referrers that contradicts the manifests, or take a tag away that has
 //! just moved on and was acknowledged. Turns hold within this process. They are short: no one waits
-//! for a client while it has one. Who needs both takes that of the manifest first.
+//! for a client while it has one. Who needs several takes that of the repository first, then that of the
+//! manifest.
 
 use std::{array, hash::BuildHasher, hash::RandomState};
 
@@ -13,6 +14,7 @@ use wharf_reference::{RepositoryName, Tag};
 
 /// Whose turn it is. Strangers may share one; they wait a moment for each other then.
 pub(crate) struct Turns {
+    repositories: [RwLock<()>; SHARDS],
     manifests: [RwLock<()>; SHARDS],
     tags: [Mutex<()>; SHARDS],
     hasher: RandomState,
@@ -23,6 +25,16 @@ const SHARDS: usize = 128;
 // === impl Turns ===
 
 impl Turns {
+    /// As long as this is held, nobody removes the repository.
+    pub(crate) async fn stay(&self, name: &RepositoryName) -> RwLockReadGuard<'_, ()> {
+        self.repositories[self.shard(name)].read().await
+    }
+
+    /// As long as this is held, nobody adds anything to the repository that needs something else in it.
+    pub(crate) async fn remove(&self, name: &RepositoryName) -> RwLockWriteGuard<'_, ()> {
+        self.repositories[self.shard(name)].write().await
+    }
+
     /// As long as this is held, nobody deletes the manifest.
     pub(crate) async fn keep(
         &self,
@@ -54,6 +66,7 @@ impl Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self {
+            repositories: array::from_fn(|_| RwLock::default()),
             manifests: array::from_fn(|_| RwLock::default()),
             tags: array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),

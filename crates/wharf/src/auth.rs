@@ -44,7 +44,10 @@ fn access(repository: &str, action: &str) -> Result<Access, Box<dyn Error>> {
         "pull" => Action::Pull,
         "push" => Action::Push,
         "delete" => Action::Delete,
-        other => return Err(format!("{other:?} is no action: pull, push, delete or list").into()),
+        "remove" => Action::Remove,
+        other => {
+            return Err(format!("{other:?} is no action: pull, push, delete, remove or list").into());
+        }
     };
     Ok(Access::Repository(RepositoryName::parse(repository)?, action))
 }

@@ -82,7 +82,7 @@ pub(crate) enum AuthCommand {
         user: String,
         /// The repository; any for the action list
         repository: String,
-        /// pull, push, delete or list
+        /// pull, push, delete, remove or list
         action: String,
         /// A group that the user is in, by a token or a certificate
         #[arg(long, value_name = "NAME")]

@@ -199,6 +199,7 @@ impl fmt::Display for Explanation {
             Access::Repository(_, Action::Pull) => write!(f, "{who} {may} pull from {name}: ")?,
             Access::Repository(_, Action::Push) => write!(f, "{who} {may} push to {name}: ")?,
             Access::Repository(_, Action::Delete) => write!(f, "{who} {may} delete in {name}: ")?,
+            Access::Repository(_, Action::Remove) => write!(f, "{who} {may} remove {name}: ")?,
         }
         match (&self.rule, &self.pattern) {
             (Rule::Line(..), pattern) => {

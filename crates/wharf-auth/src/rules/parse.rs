@@ -96,7 +96,7 @@ fn statement(
     words: &[Word],
     groups: &Groups,
 ) -> Result<Statement, String> {
-    const FORM: &str = "expected WHO to pull, push, delete in PATTERN; or WHO to list";
+    const FORM: &str = "expected WHO to pull, push, delete, remove in PATTERN; or WHO to list";
 
     let (who, what) = split(words, "to").ok_or(FORM)?;
     let names = names(who, groups)?;
@@ -123,11 +123,12 @@ fn action(word: &Word) -> Result<Action, String> {
         Word::Plain(text) if text == "pull" => Ok(Action::Pull),
         Word::Plain(text) if text == "push" => Ok(Action::Push),
         Word::Plain(text) if text == "delete" => Ok(Action::Delete),
+        Word::Plain(text) if text == "remove" => Ok(Action::Remove),
         Word::Plain(text) if text == "list" => {
             Err("to list the repositories concerns no pattern: write it as a line of its own"
                 .into())
         }
-        other => Err(format!("expected pull, push or delete, found {}", other.shown())),
+        other => Err(format!("expected pull, push, delete or remove, found {}", other.shown())),
     }
 }
 

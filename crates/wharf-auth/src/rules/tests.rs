@@ -26,6 +26,7 @@ fn access(action: &str, name: &str) -> Access {
         "list" => return Access::Catalog,
         "pull" => Action::Pull,
         "push" => Action::Push,
+        "remove" => Action::Remove,
         _ => Action::Delete,
     };
     Access::Repository(RepositoryName::parse(name).unwrap(), action)
@@ -112,6 +113,10 @@ fn explanations_are_sentences() {
         "alice may list the repositories: r:15 allows it"
     );
     assert_eq!(
+        explain(None, "remove", "b"),
+        "an anonymous caller may not remove b: no line of r allows it"
+    );
+    assert_eq!(
         explain(None, "delete", "b"),
         "an anonymous caller may not delete in b: no line of r allows it"
     );
@@ -121,13 +126,16 @@ fn explanations_are_sentences() {
 fn lines_that_are_not_understood_are_errors_with_their_place() {
     for (text, problem) in [
         ("permit a to pull in b", "r:1: expected allow, deny or group"),
-        ("\n\nallow a", "r:3: expected WHO to pull, push, delete in PATTERN; or WHO to list"),
+        (
+            "\n\nallow a",
+            "r:3: expected WHO to pull, push, delete, remove in PATTERN; or WHO to list",
+        ),
         ("allow a to pull", "r:1: expected WHO to"),
         ("allow a to pull in", "r:1: something is missing"),
         ("allow to pull in b", "r:1: something is missing"),
         ("allow a, to pull in b", "r:1: something is missing"),
         ("allow a b to pull in c", "r:1: there is no place for b here"),
-        ("allow a to fetch in b", "r:1: expected pull, push or delete, found fetch"),
+        ("allow a to fetch in b", "r:1: expected pull, push, delete or remove, found fetch"),
         ("allow a to pull push in b", "r:1: there is no place for push here"),
         ("allow a to list in b", "r:1: to list the repositories concerns no pattern"),
         ("allow @team to pull in b", "r:1: there is no group @team above"),

@@ -17,6 +17,7 @@ use super::find;
 /// off before the manifest went can be sent again.
 pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Result<()> {
     scope.store.check_deletes()?;
+    let _stay = scope.store.turns.stay(&scope.name).await;
     let _turn = scope.store.turns.delete(&scope.name, digest).await;
     let revision = layout::revision_link(&scope.name, digest);
     let found = view(scope, digest).await?;

@@ -22,6 +22,8 @@ pub(super) async fn manifest(
 ) -> Result<Stored> {
     scope.store.check_writable()?;
     let view = read(scope, &manifest)?;
+    // What is found now is still there when the manifest is.
+    let _stay = scope.store.turns.stay(&scope.name).await;
     if !options.skip_reference_checks {
         references::check(scope, &view).await?;
     }
