@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use support::{Answer, Server};
-use wharf_api::{Method, TABLE};
+use wharf_api::{Method, Permission, TABLE};
 use wharf_auth::{
     Access, Authenticate, Challenge, Credentials, Gate, Identity, Policy, Presented, Rejection,
     Scope,
@@ -281,6 +281,34 @@ async fn cve_2026_31801_latest_is_a_tag_like_any_other() {
         for method in ["PUT", "DELETE", "GET"] {
             let answer = server.send(method, &path, &[BOB, &header], index.as_bytes()).await;
             assert_eq!(answer.status, 401, "{method} {tag}");
+        }
+    }
+}
+
+/// Nobody registers here, and nothing that a request says of its sender but its credentials counts.
+#[tokio::test]
+async fn cve_2019_16097_nothing_in_a_request_makes_an_admin() {
+    let server = guarded().await;
+    let digest = push(&server, ALICE, "alice/app", b"{}").await.to_string();
+    let claims =
+        ["X-Admin: true", "X-Remote-User: alice", "X-Forwarded-User: alice", "Role: admin"];
+    let body = br#"{"username": "bob", "admin": true, "has_admin_role": true, "subject": "alice"}"#;
+    for row in TABLE.iter().filter(|row| !row.permissions.contains(Permission::None)) {
+        let method = if row.method == Method::Any { "PUT" } else { row.method.as_str() };
+        let path = row.path().replace("<name>", "alice/app").replace("<tag-or-digest>", "v1");
+        let path = path.replace("<digest>", &digest).replace("<id>", "u1");
+        let path = format!("{path}?admin=true&user=alice&role=admin");
+        let anonymous = server.send(method, &path, &claims, body).await;
+        assert_eq!(anonymous.status, 401, "{method} {path}");
+        if !row.permissions.contains(Permission::Authenticated) {
+            let headers: Vec<_> = claims.into_iter().chain([BOB]).collect();
+            assert_eq!(server.send(method, &path, &headers, body).await.status, 401, "{path}");
+        }
+    }
+    for path in ["/v2/users/", "/api/users", "/v2/_users", "/users", "/v2/register", "/token"] {
+        for method in ["POST", "PUT"] {
+            let status = server.send(method, path, &[BOB], body).await.status;
+            assert!([401, 404, 405].contains(&status), "{method} {path}: {status}");
         }
     }
 }
