@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod digest;
 pub mod digester;
+pub mod forwarded;
 pub mod htpasswd;
 pub mod manifest;
 pub mod media_type;
@@ -48,6 +49,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "config", check: config::check },
     Target { name: "digest", check: digest::check },
     Target { name: "digester", check: digester::check },
+    Target { name: "forwarded", check: forwarded::check },
     Target { name: "htpasswd", check: htpasswd::check },
     Target { name: "jwks", check: token::check_keys },
     Target { name: "manifest", check: manifest::check },
