@@ -1,8 +1,8 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Document, Health, Http, Log, Storage, StorageMiddleware, Validation,
-    Warning, check, environment,
+    Auth, ConfigError, Document, Health, Http, Log, Notifications, Storage, StorageMiddleware,
+    Validation, Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -26,6 +26,8 @@ pub struct Configuration {
     pub tags_max: Option<u32>,
     /// Where and how it is served.
     pub http: Http,
+    /// Who is told of what happens.
+    pub notifications: Notifications,
     /// What has to be well for anything to be served.
     pub health: Health,
     /// Which manifests are taken.
@@ -76,6 +78,7 @@ impl Configuration {
             tags_max,
             http,
             auth,
+            notifications,
             health,
             validation,
         } = self;
@@ -87,6 +90,7 @@ impl Configuration {
             ("tags", *tags_max != other.tags_max),
             ("http", *http != other.http),
             ("auth", *auth != other.auth),
+            ("notifications", *notifications != other.notifications),
             ("health", *health != other.health),
             ("validation", *validation != other.validation),
         ];
@@ -113,6 +117,7 @@ impl Configuration {
             catalog_max_entries: u32::try_from(max_entries).unwrap_or(u32::MAX),
             tags_max: root.section("tags")?.value("maxtags")?.filter(|max| *max > 0),
             http: Http::read(&root.section("http")?)?,
+            notifications: Notifications::read(&root.section("notifications")?)?,
             health: Health::read(&root.section("health")?)?,
             validation: Validation::read(&root.section("validation")?)?,
         })

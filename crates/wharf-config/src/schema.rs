@@ -7,7 +7,7 @@
 mod key;
 mod old;
 
-use crate::{issuer, middleware, oidc, storage};
+use crate::{issuer, middleware, notifications, oidc, storage};
 
 pub(crate) use self::key::*;
 pub use self::key::{Key, Kind, Origin, Shape, Support};
@@ -26,9 +26,7 @@ pub static SCHEMA: &[Key] = &[
     section("catalog", CATALOG).doc("The list of repositories."),
     section("tags", TAGS).doc("The list of tags."),
     section("http", HTTP).doc("Where and how it is served."),
-    free("notifications")
-        .refused("notifications are not supported yet")
-        .doc("Who is told of what happens."),
+    section("notifications", notifications::KEYS).doc("Who is told of what happens."),
     free("redis").ignored("redis is not supported yet").doc("A cache that several servers share."),
     section("health", HEALTH).doc("What has to be well for anything to be served."),
     section("proxy", PROXY)

@@ -158,10 +158,11 @@ validation:
         tags_max,
         http,
         health,
+        notifications,
         validation,
     } = loaded.configuration;
     assert_eq!(auth, None);
-    assert!(storage_middleware.is_empty());
+    assert!(storage_middleware.is_empty() && notifications.endpoints.is_empty());
 
     assert_eq!(log.level, Level::Debug);
     assert_eq!(log.formatter, Formatter::Json);
@@ -379,7 +380,7 @@ fn what_cannot_be_is_an_error_with_its_place() {
         ),
         (
             "notifications: {endpoints: [{name: x}]}",
-            "c.yml:3: notifications: notifications are not supported yet",
+            "c.yml:3: notifications.endpoints.0: url is missing",
         ),
         (
             "middleware:\n  repository:\n    - name: mine",

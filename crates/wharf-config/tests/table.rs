@@ -57,6 +57,7 @@ const AROUND: &[(&str, &str)] = &[
     ("middleware.storage.0.options.scheme", "middleware: {storage: [{name: rewrite}]}"),
     ("middleware.storage.0.options.host", "middleware: {storage: [{name: rewrite}]}"),
     ("middleware.storage.0.options.trimpathprefix", "middleware: {storage: [{name: rewrite}]}"),
+    ("notifications.endpoints.", "notifications: {endpoints: [{url: 'http://u'}]}"),
     ("http.net", "http: {addr: ':5000'}"),
     ("http.tls.", "http: {tls: {certificate: /c, key: /k, clientcas: [/a]}}"),
     ("http.debug.", "http: {debug: {addr: ':1', prometheus: {enabled: true}}}"),

@@ -27,6 +27,7 @@
 
 mod cache;
 mod http;
+mod notifications;
 mod number;
 mod page;
 mod storage;
@@ -35,6 +36,7 @@ use std::{sync::Arc, time::SystemTime};
 
 pub use cache::{MeasuredCache, Questions};
 pub use http::{Ended, Requests};
+pub use notifications::{Deliveries, notifications};
 pub use number::{Counter, Gauge, Histogram};
 pub use page::Page;
 pub use storage::{MeasuredDriver, Storage};

@@ -1,6 +1,6 @@
 //! The text format of Prometheus, version 0.0.4.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use crate::Histogram;
 
@@ -8,7 +8,7 @@ use crate::Histogram;
 #[derive(Debug, Default)]
 pub struct Page(String);
 
-/// Names and values of labels. The values are ours, and need no escapes.
+/// Names and values of labels.
 pub(crate) type Labels<'a> = &'a [(&'a str, &'a str)];
 
 // === impl Page ===
@@ -46,7 +46,7 @@ impl Page {
     fn labels(&mut self, labels: Labels<'_>) {
         for (index, (name, value)) in labels.iter().enumerate() {
             let before = if index == 0 { '{' } else { ',' };
-            self.write(format_args!("{before}{name}=\"{value}\""));
+            self.write(format_args!("{before}{name}=\"{}\"", escaped(value)));
         }
         if !labels.is_empty() {
             self.0.push('}');
@@ -55,6 +55,14 @@ impl Page {
 
     fn write(&mut self, text: std::fmt::Arguments<'_>) {
         self.0.write_fmt(text).expect("a string takes everything");
+    }
+}
+
+/// A value that ends where it should; most are ours and have nothing to escape.
+fn escaped(value: &str) -> Cow<'_, str> {
+    match value.contains(['\\', '"', '\n']) {
+        true => value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into(),
+        false => value.into(),
     }
 }
 
@@ -82,6 +90,13 @@ mod tests {
         check(1_048_576.0, "1.048576e+06");
         check(2_147_483_648.0, "2.147483648e+09");
         check(f64::INFINITY, "+Inf");
+    }
+
+    #[test]
+    fn no_value_breaks_out_of_its_label() {
+        let mut page = Page::default();
+        page.sample("a", &[("x", "b\\ \"c\"\nd")], 1.0);
+        assert_eq!(page.into_text(), "a{x=\"b\\\\ \\\"c\\\"\\nd\"} 1\n");
     }
 
     #[test]

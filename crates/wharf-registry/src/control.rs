@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::timeout};
+use wharf_config::Notifications;
 use wharf_core::Switch;
 use wharf_driver::Driver;
 use wharf_http::App;
 use wharf_maintenance::lease::Lease;
+use wharf_notifications::Notifier;
 use wharf_tls::{Acceptor, Renewal};
 
-use crate::{Error, store};
+use crate::{Error, mapping, store};
 
 /// How long changes that are under way may take before the store is left to a collection.
 const LAST_CHANGES: Duration = Duration::from_secs(10);
@@ -25,6 +27,7 @@ struct Inner {
     driver: Arc<dyn Driver>,
     app: Arc<App>,
     tls: Option<Acceptor>,
+    notifier: Notifier,
     /// What the store is told as long as we write to it.
     lease: Mutex<Option<Lease>>,
 }
@@ -37,10 +40,11 @@ impl Control {
         driver: Arc<dyn Driver>,
         app: Arc<App>,
         tls: Option<Acceptor>,
+        notifier: Notifier,
         lease: Option<Lease>,
     ) -> Self {
         let lease = Mutex::new(lease);
-        Self { inner: Arc::new(Inner { read_only, driver, app, tls, lease }) }
+        Self { inner: Arc::new(Inner { read_only, driver, app, tls, notifier, lease }) }
     }
 
     /// Whether nothing may be changed.
@@ -77,8 +81,14 @@ impl Control {
         self.inner.tls.as_ref().map(Acceptor::renew)
     }
 
-    /// At the end of the server.
-    pub(crate) async fn end(&self) {
+    /// Tells these endpoints of what happens from now on. Where events wait for them stays.
+    pub async fn set_notifications(&self, notifications: &Notifications) -> Result<(), Error> {
+        mapping::notifications::configure(&self.inner.notifier, notifications).await
+    }
+
+    /// At the end of the server, which leaves this time for the last events.
+    pub(crate) async fn end(&self, rest: Duration) {
+        self.inner.notifier.end(rest).await;
         if let Some(lease) = self.inner.lease.lock().await.take() {
             lease.end().await;
         }

@@ -9,6 +9,7 @@ use wharf_core::BlobDescriptorCache;
 use wharf_driver::Driver;
 use wharf_http::{App, Ended, Meter, Page, Pages, serve_pages};
 use wharf_metrics::{CONTENT_TYPE, MeasuredCache, Metrics};
+use wharf_notifications::Notifier;
 
 use crate::{
     Error,
@@ -30,6 +31,7 @@ struct Shown {
     health: Arc<Health>,
     /// The path of the numbers, and whose they are.
     metrics: Option<(String, Metrics, &'static str)>,
+    notifier: Notifier,
 }
 
 /// Counts requests.
@@ -41,6 +43,7 @@ impl Beside {
     pub(crate) async fn prepare(
         configuration: &Configuration,
         driver: &Arc<dyn Driver>,
+        notifier: &Notifier,
     ) -> Result<Self, Error> {
         let health = Arc::new(Health::new(configuration.health.serve));
         let checks = mapping::health::checks(&configuration.health, driver)?;
@@ -52,7 +55,8 @@ impl Beside {
             Some(debug) => {
                 let shown = path.zip(metrics.clone());
                 let shown = shown.map(|(path, metrics)| (path, metrics, driver.name()));
-                let shown = Shown { health: Arc::clone(&health), metrics: shown };
+                let health = Arc::clone(&health);
+                let shown = Shown { health, metrics: shown, notifier: notifier.clone() };
                 Some((mapping::debug::listen(debug).await?, Arc::new(shown)))
             }
         };
@@ -113,7 +117,8 @@ impl Pages for Shown {
         if let Some((own, metrics, driver)) = &self.metrics
             && path == own
         {
-            let text = metrics.page(driver);
+            let events = mapping::notifications::deliveries(&self.notifier);
+            let text = metrics.page(driver) + &wharf_metrics::notifications(&events);
             return Some(Page { status: StatusCode::OK, content_type: CONTENT_TYPE, text });
         }
         (path == "/debug/health").then(|| Page {

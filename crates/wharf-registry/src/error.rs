@@ -48,6 +48,14 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// Nobody can be told of what happens.
+    #[error("notifications.{key}: {problem}")]
+    Notifications {
+        /// What of the section is wrong.
+        key: String,
+        /// Why.
+        problem: String,
+    },
     /// The certificate or anything else of `http.tls` cannot be used.
     #[error("http.tls: {0}")]
     Tls(#[from] wharf_tls::Error),

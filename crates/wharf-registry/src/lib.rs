@@ -24,6 +24,7 @@ pub use wharf_http as http;
 pub use wharf_maintenance as maintenance;
 pub use wharf_manifest as manifest;
 pub use wharf_metrics as metrics;
+pub use wharf_notifications as notifications;
 pub use wharf_reference as reference;
 pub use wharf_storage as storage;
 pub use wharf_tls as tls;

@@ -12,6 +12,7 @@ pub(crate) mod http;
 mod identities;
 pub(crate) mod issuer;
 pub(crate) mod middleware;
+pub(crate) mod notifications;
 mod published;
 pub(crate) mod purge;
 pub(crate) mod server;
@@ -33,6 +34,7 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
         http::KEYS,
         issuer::KEYS,
         middleware::KEYS,
+        notifications::KEYS,
         purge::KEYS,
         server::KEYS,
         storage::KEYS,

@@ -1,6 +1,12 @@
 //! A registry on a port.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -8,6 +14,7 @@ use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
 use wharf_http::{App, Listener};
+use wharf_notifications::NotifyingNamespace;
 use wharf_tls::Acceptor;
 
 use crate::{
@@ -96,9 +103,15 @@ impl Server {
     /// Serves until `shutdown` is done. Then nothing new is accepted, and what was begun has
     /// `http.draintimeout` to end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let control = self.control.clone();
+        let (control, drain) = (self.control.clone(), self.drain);
+        let told = OnceLock::new();
+        let shutdown = async {
+            shutdown.await;
+            let _ = told.set(Instant::now());
+        };
         let result = self.serve(shutdown).await;
-        control.end().await;
+        let spent = told.get().map(Instant::elapsed).unwrap_or_default();
+        control.end(drain.saturating_sub(spent)).await;
         result
     }
 
@@ -164,7 +177,8 @@ impl ServerBuilder<'_> {
             None => mapping::driver::open(&storage.driver, storage.read_only).await?,
         };
         let store = Arc::clone(&driver);
-        let beside = Beside::prepare(configuration, &driver).await?;
+        let notifier = mapping::notifications::notifier(configuration, address);
+        let beside = Beside::prepare(configuration, &driver, &notifier).await?;
         let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
         let driver = beside.measure(driver);
         let namespace = self.namespace.unwrap_or_else(|| {
@@ -180,7 +194,10 @@ impl ServerBuilder<'_> {
         };
         let (authorize, desk) = guard.take_up(&store).await?;
         let upload_key = upload_key(configuration, &*driver).await?;
-        let options = mapping::http::options(configuration, upload_key, read_only.clone());
+        mapping::notifications::configure(&notifier, &configuration.notifications).await?;
+        let namespace = Arc::new(NotifyingNamespace::new(namespace, notifier.clone()));
+        let mut options = mapping::http::options(configuration, upload_key, read_only.clone());
+        options.origins = notifier.listening();
         let app = App::guarded(namespace, options, authorize);
         let app = desk.into_iter().fold(app, App::with_desk);
         let app = Arc::new(beside.around(app));
@@ -191,6 +208,7 @@ impl ServerBuilder<'_> {
                 Arc::clone(&driver),
                 Arc::clone(&app),
                 tls.clone(),
+                notifier,
                 lease,
             ),
             app,

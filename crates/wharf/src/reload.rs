@@ -52,6 +52,7 @@ impl Reload {
         let wanted = loaded.configuration;
         self.set_level(&wanted);
         self.set_read_only(&wanted, control).await;
+        self.set_notifications(&wanted, control).await;
         renew_certificate(control);
         let rest = self.current.differences(&wanted);
         if !rest.is_empty() {
@@ -81,6 +82,23 @@ impl Reload {
                 tracing::info!("SIGHUP: changes of the registry are {now} from now on");
             }
             Err(error) => tracing::error!("SIGHUP: the registry stays read-only: {error}"),
+        }
+    }
+
+    /// Where events wait cannot be changed while they do.
+    async fn set_notifications(&mut self, wanted: &Configuration, control: &Control) {
+        let mut notifications = wanted.notifications.clone();
+        notifications.queue = self.current.notifications.queue.clone();
+        if self.current.notifications == notifications {
+            return;
+        }
+        match control.set_notifications(&notifications).await {
+            Ok(()) => {
+                let endpoints = notifications.endpoints.len();
+                self.current.notifications = notifications;
+                tracing::info!(endpoints, "SIGHUP: others are told of what happens");
+            }
+            Err(error) => tracing::error!("SIGHUP: the same are told of what happens: {error}"),
         }
     }
 }

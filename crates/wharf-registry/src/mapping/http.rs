@@ -50,6 +50,7 @@ pub(crate) fn options(
         catalog_max_entries,
         tags_max,
         http,
+        notifications: _,
         health: _,
         validation: _,
     } = configuration;
