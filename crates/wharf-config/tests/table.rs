@@ -42,6 +42,7 @@ const AROUND: &[(&str, &str)] = &[
     ("auth.silly.", "auth: {silly: {realm: r, service: s}}"),
     ("auth.htpasswd.", "auth: {htpasswd: {path: /p}}"),
     ("auth.issuer.", "auth: {htpasswd: {path: /p}, issuer: {service: s}}"),
+    ("auth.oidc.", "auth: {rules: /r, oidc: [{issuer: 'https://i', audience: [a]}]}"),
     ("auth.rules", "auth: {silly: {realm: r, service: s}}"),
     ("auth.deniedstatus", "auth: {silly: {realm: r, service: s}}"),
     ("auth.audit", "auth: {silly: {realm: r, service: s}}"),

@@ -46,7 +46,9 @@ fn access(repository: &str, action: &str) -> Result<Access, Box<dyn Error>> {
         "delete" => Action::Delete,
         "remove" => Action::Remove,
         other => {
-            return Err(format!("{other:?} is no action: pull, push, delete, remove or list").into());
+            return Err(
+                format!("{other:?} is no action: pull, push, delete, remove or list").into()
+            );
         }
     };
     Ok(Access::Repository(RepositoryName::parse(repository)?, action))
