@@ -244,7 +244,7 @@ const ROWS: &[Row] = &[
         effect: Effect::Writes,
         parameters: &[STATE],
         request_headers: &[],
-        response_headers: &[],
+        response_headers: &[h::DOCKER_UPLOAD_UUID],
         successes: &[success(204, "the session and its bytes are gone")],
         errors: &[Code::NameInvalid, Code::BlobUploadUnknown, Code::BlobUploadInvalid],
         summary: "Gives an upload up. Whoever may push may do so, and deletes need not be on.",

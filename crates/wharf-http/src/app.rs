@@ -9,14 +9,16 @@ use http::{
 };
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
-use wharf_api::{Endpoint, ErrorCode, ErrorInfo, Method::Any, RouteError, Row, TABLE, Target};
+use wharf_api::{
+    Endpoint, ErrorCode, ErrorInfo, Method::Any, Operation, RouteError, Row, TABLE, Target,
+};
 use wharf_auth::{AllowAll, Authorize, Desk, Grant};
 use wharf_core::Namespace;
 
 use crate::{
     Body, Options,
     access::Record,
-    answer::value,
+    answer::{Answer, value},
     authorize,
     call::{Call, Shared},
     client::Clients,
@@ -244,6 +246,11 @@ impl App {
             && let Err(too_many) = counted.belongs_to(subject)
         {
             return Answered { outcome: Err(too_many.into()), unread: !body.ended(), counted };
+        }
+        if row.operation == Operation::Options {
+            let allow = value(self.allow(row.endpoint));
+            let outcome = Ok(Answer::new(StatusCode::OK).with(header::ALLOW, allow));
+            return Answered { outcome, unread: !body.ended(), counted };
         }
         let call = Call::new(&self.shared, parts, Arc::clone(id), remote, grant);
         if !row.mutates() {

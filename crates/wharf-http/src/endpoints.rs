@@ -11,10 +11,9 @@ mod repositories;
 mod tags;
 mod uploads;
 
-use http::{HeaderValue, StatusCode, header};
 use wharf_api::{Operation, RouteError, Row, Target};
 
-use crate::{answer::Answer, call::Call, errors::Outcome, incoming::Incoming};
+use crate::{call::Call, errors::Outcome, incoming::Incoming};
 
 /// Does what a row of the table says.
 pub(crate) async fn serve(
@@ -25,8 +24,6 @@ pub(crate) async fn serve(
 ) -> Outcome {
     use Operation as Op;
     match (row.operation, target) {
-        (Op::Options, _) => Ok(Answer::new(StatusCode::OK)
-            .with(header::ALLOW, HeaderValue::from_static(row.endpoint.allow()))),
         (Op::Alive, _) => base::alive(),
         (Op::Base, _) => base::base(),
         (Op::CatalogList, _) => catalog::list(call).await,

@@ -346,6 +346,8 @@ async fn what_the_registry_does_not_do_is_405() {
         assert_eq!(answer.error(), (405, "UNSUPPORTED".into()), "{method}");
     }
     assert_eq!(server.get("/v2/app/manifests/v1").await.error().0, 404);
+    let left = server.send("OPTIONS", "/v2/app/manifests/v1", &[], b"").await;
+    assert_eq!((left.status, left.header("allow")), (200, Some("GET, HEAD, OPTIONS")));
 }
 
 #[tokio::test]

@@ -452,14 +452,6 @@ impl Intended {
         ),
         row(
             "uploads",
-            "DELETE {up}",
-            "docker-upload-uuid",
-            "UUID",
-            "(none)",
-            "| uploads: POST, PATCH, PUT, GET, HEAD, DELETE |",
-        ),
-        row(
-            "uploads",
             "PATCH {up} * of HTTP",
             "status",
             "500 UNKNOWN",

@@ -122,7 +122,7 @@ pub(super) async fn cancel(call: &Call, name: &RepositoryName, id: &str) -> Outc
     authentic(call, name, &id)?;
     let cancelled = async {
         call.repository(name).blobs().resume(&id).await?.cancel().await?;
-        Ok(Answer::new(StatusCode::NO_CONTENT))
+        Ok(Answer::new(StatusCode::NO_CONTENT).with_text(DOCKER_UPLOAD_UUID, &id))
     };
     match cancelled.await {
         Err(failure) => Err(placed(call, name, &id, failure).await),
