@@ -78,6 +78,7 @@ health: {http: [{uri: 'https://user:s3cr3t@host/x', headers: {Authorization: [s3
 redis: {password: s3cr3t, tls: {key: [s3cr3t]}}
 log: {hooks: [{type: mail, options: {smtp: {password: s3cr3t}}}]}
 reporting: {bugsnag: {apikey: s3cr3t}}
+notifications: {endpoints: [{url: 'http://u:s3cr3t@h', headers: {A: [s3cr3t]}, secret: s3cr3t}]}
 ";
     let document = load(file).document;
     for yaml in [document.to_yaml(), document.to_yaml_with_defaults()] {
