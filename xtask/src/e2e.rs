@@ -14,11 +14,13 @@ mod clients;
 mod fixtures;
 mod install;
 mod layout;
+mod logins;
 mod registry;
 
 use clients::{Client, KINDS, Kind, Station};
 use fixtures::Fixture;
 use layout::{Layout, TAG};
+use logins::Logins;
 use registry::Repository;
 
 /// Let real clients push and pull real images, and compare every byte.
@@ -26,7 +28,8 @@ use registry::Repository;
 /// The clients are skopeo, docker, ctr, podman, crane, oras and regctl; the images a Debian root file
 /// system made with debootstrap, an index for several platforms, an artifact with a subject, a cache
 /// of BuildKit and a chart of Helm. At the end the server is killed and started again, and has to have
-/// all that was pushed. Images and programs are kept in target/e2e.
+/// all that was pushed. Images and programs are kept in target/e2e. At registries with access control
+/// the clients log in, push, pull, and are refused where they have to be.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Install the clients that are not there (apt-get, go install)
@@ -82,10 +85,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let kinds = args.kinds(&bin)?;
     let fixtures = args.obtain_fixtures(&workspace.target("e2e/fixtures")?)?;
     let mut registry = args.registry(&workspace)?;
+    let logins = registry.logins()?;
     let mut report = Report::default();
     report.seed(&registry, &fixtures);
     for kind in kinds {
-        report.try_client(kind, &registry, &bin, &fixtures)?;
+        report.try_client(kind, &registry, &bin, &fixtures, logins.as_ref())?;
     }
     registry.restart()?;
     report.after_restart(&registry, &fixtures);
@@ -156,6 +160,14 @@ impl Registry {
         Ok(())
     }
 
+    /// Registries that want to know who asks, beside one of ours.
+    fn logins(&self) -> Outcome<Option<Logins>> {
+        match self {
+            Registry::Running(_) => Ok(None),
+            Registry::Ours { binary, .. } => Logins::start(binary).map(Some),
+        }
+    }
+
     fn address(&self) -> SocketAddr {
         match self {
             Registry::Running(address) => *address,
@@ -197,13 +209,13 @@ impl Report {
         registry: &Registry,
         bin: &Path,
         fixtures: &[Ready],
+        logins: Option<&Logins>,
     ) -> Outcome {
         // A short path: sockets stand in it.
         let home = tempfile::Builder::new().prefix("e2e-").tempdir()?;
-        // Nobody's credentials; podman wants the file to be there.
-        std::fs::write(home.path().join("config.json"), "{}")?;
         let host = registry.address().to_string();
         let station = Station { home: home.path().into(), bin: bin.into(), host };
+        station.forget_logins()?;
         let client = match (kind.start)(&station) {
             Ok(client) => client,
             Err(error) => {
@@ -218,6 +230,13 @@ impl Report {
                 let carried = row.carry(kind, &*client, registry, (*fixture, layout), pushes);
                 self.add(row.ended(carried));
             }
+        }
+        if let Some(logins) = logins {
+            let start = Instant::now();
+            for (door, outcome) in logins.try_client(kind, &*client, &station) {
+                self.add(Row::new(kind.name, door).ended(outcome));
+            }
+            println!("{:<8} logins in {:.1} s", kind.name, start.elapsed().as_secs_f64());
         }
         Ok(())
     }

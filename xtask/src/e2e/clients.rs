@@ -29,6 +29,16 @@ pub(crate) trait Client {
 
     /// Pulls `image` into the empty folder `to`, with nothing left of an earlier push.
     fn pull(&self, fixture: Fixture, image: &str, to: &Path) -> Outcome<Pulled>;
+
+    /// Logs in to a registry.
+    fn log_in(&self, _host: &str, _user: &str, _password: &str) -> Outcome {
+        Err("this client does not log in here".into())
+    }
+
+    /// Forgets what it remembers itself of a login.
+    fn log_out(&self) -> Outcome {
+        Ok(())
+    }
 }
 
 /// A row of the table of clients.
@@ -150,8 +160,14 @@ impl Station {
             Some(installed).filter(|path| path.is_file()).or_else(|| process::find(program));
         let mut command = Command::new(found.unwrap_or_else(|| program.into()));
         command.current_dir(&self.home).env("HOME", &self.home).env("DOCKER_CONFIG", &self.home);
+        command.env("REGISTRY_AUTH_FILE", self.home.join("config.json"));
         command.env_remove("XDG_RUNTIME_DIR");
         command
+    }
+
+    /// Forgets every login; podman wants the file to be there.
+    pub(crate) fn forget_logins(&self) -> Outcome {
+        Ok(fs::write(self.home.join("config.json"), "{}")?)
     }
 }
 
@@ -185,7 +201,7 @@ fn archived(archive: &Path) -> Outcome<Vec<String>> {
 }
 
 /// Packs the content of a folder.
-fn pack(folder: &Path, archive: &Path) -> Outcome {
+pub(crate) fn pack(folder: &Path, archive: &Path) -> Outcome {
     let mut tar = Command::new("tar");
     process::output(tar.arg("-cf").arg(archive).arg("-C").arg(folder).arg("."), LIMIT).map(drop)
 }

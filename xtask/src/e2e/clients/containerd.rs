@@ -1,5 +1,6 @@
 //! containerd by its own client ctr, with a daemon of its own.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +17,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 struct Containerd {
     station: Station,
     socket: PathBuf,
+    /// `USER:PASSWORD`, which it is told with every command.
+    login: RefCell<Option<String>>,
     /// Ends with the client.
     _daemon: Background,
 }
@@ -28,7 +31,8 @@ pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
     daemon.arg("--config").arg(&config);
     let log = station.home.join("containerd.log");
     let daemon = Background::start(&mut daemon, File::create(&log)?, STOP_LIMIT)?;
-    let containerd = Containerd { station: station.clone(), socket, _daemon: daemon };
+    let containerd =
+        Containerd { station: station.clone(), socket, login: RefCell::default(), _daemon: daemon };
     containerd.wait().map_err(|error| {
         format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
     })?;
@@ -58,6 +62,16 @@ impl Containerd {
         process::output(self.command().args(words), LIMIT)
     }
 
+    /// A transfer with an image, by the user who has logged in.
+    fn transfer(&self, words: &[&str], image: &str) -> Outcome {
+        let mut ctr = self.command();
+        ctr.args(["images"]).args(words).arg("--plain-http");
+        if let Some(login) = &*self.login.borrow() {
+            ctr.args(["--user", login]);
+        }
+        process::output(ctr.arg(image), LIMIT).map(drop)
+    }
+
     fn wait(&self) -> Outcome {
         let answers = || process::output(self.command().arg("version"), START_LIMIT).is_ok();
         process::wait_until("containerd answers", START_LIMIT, answers)
@@ -85,19 +99,12 @@ impl Client for Containerd {
             &file,
         ])?;
         fs::remove_file(&archive)?;
-        self.run(&["images", "push", "--plain-http", image])?;
+        self.transfer(&["push"], image)?;
         self.forget(image)
     }
 
     fn pull(&self, _: Fixture, image: &str, to: &Path) -> Outcome<Pulled> {
-        self.run(&[
-            "images",
-            "pull",
-            "--plain-http",
-            "--all-platforms",
-            "--snapshotter=native",
-            image,
-        ])?;
+        self.transfer(&["pull", "--all-platforms", "--snapshotter=native"], image)?;
         let archive = to.join("export.tar");
         let file = archive.to_string_lossy();
         self.run(&["images", "export", "--all-platforms", &file, image])?;
@@ -106,5 +113,15 @@ impl Client for Containerd {
         process::output(tar.arg("-xf").arg(&archive).arg("-C").arg(to), LIMIT)?;
         fs::remove_file(archive)?;
         Ok(Pulled::Layout(to.into()))
+    }
+
+    fn log_in(&self, _: &str, user: &str, password: &str) -> Outcome {
+        *self.login.borrow_mut() = Some(format!("{user}:{password}"));
+        Ok(())
+    }
+
+    fn log_out(&self) -> Outcome {
+        *self.login.borrow_mut() = None;
+        Ok(())
     }
 }

@@ -25,4 +25,11 @@ impl Client for Crane {
         process::output(&mut crane, LIMIT)?;
         Ok(Pulled::Layout(to.into()))
     }
+
+    fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
+        let mut crane = self.0.command("crane");
+        crane.args(["auth", "login"]);
+        process::output(crane.args(["--username", user, "--password", password, host]), LIMIT)
+            .map(drop)
+    }
 }

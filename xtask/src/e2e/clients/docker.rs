@@ -51,6 +51,10 @@ impl Client for Docker {
         self.run(&["rmi", "--force", image])?;
         Ok(Pulled::Archive(archive))
     }
+
+    fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
+        self.run(&["login", "--username", user, "--password", password, host]).map(drop)
+    }
 }
 
 /// An image of a layout in the form that every version of `docker load` reads.

@@ -36,4 +36,11 @@ impl Client for Oras {
         self.copy(fixture, ["--from-plain-http", image, "--to-oci-layout", &into])?;
         Ok(Pulled::Layout(to.into()))
     }
+
+    fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
+        let mut oras = self.0.command("oras");
+        oras.args(["login", "--plain-http"]);
+        process::output(oras.args(["--username", user, "--password", password, host]), LIMIT)
+            .map(drop)
+    }
 }

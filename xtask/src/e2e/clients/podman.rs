@@ -54,4 +54,11 @@ impl Client for Podman {
         self.forget(&id)?;
         Ok(Pulled::Archive(archive))
     }
+
+    fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
+        let mut podman = self.command();
+        podman.args(["login", "--tls-verify=false"]);
+        process::output(podman.args(["--username", user, "--password", password, host]), LIMIT)
+            .map(drop)
+    }
 }

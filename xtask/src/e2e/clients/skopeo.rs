@@ -33,4 +33,11 @@ impl Client for Skopeo {
         self.copy(format!("docker://{image}"), format!("oci:{}:{TAG}", to.display()))?;
         Ok(Pulled::Layout(to.into()))
     }
+
+    fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
+        let mut skopeo = self.0.command("skopeo");
+        skopeo.args(["login", "--tls-verify=false"]);
+        process::output(skopeo.args(["--username", user, "--password", password, host]), LIMIT)
+            .map(drop)
+    }
 }
