@@ -87,7 +87,7 @@ async fn check_repositories(run: &Arc<Run>) -> Result<()> {
     });
     let mut checked = pin!(checked.buffer_unordered(run.options.concurrency));
     while let Some(done) = checked.next().await {
-        done?;
+        run.tolerate(done)?;
     }
     Ok(())
 }

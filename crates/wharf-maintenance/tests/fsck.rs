@@ -593,6 +593,15 @@ async fn what_cannot_be_read_is_told_and_the_rest_is_checked() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_listed_is_told() {
+    let (store, faults) = faulty();
+    Whole::in_store(&store).await;
+    faults.set(Fault { calls: Calls::Nth(5), kind: ErrorKind::Other, when: When::Before });
+    let (_, findings) = check(&store, only_look()).await;
+    assert_eq!(kinds(&findings), [Kind::Unreadable], "{findings:?}");
+}
+
+#[tokio::test]
 async fn a_store_that_is_away_ends_the_check() {
     let (store, faults) = faulty();
     Whole::in_store(&store).await;

@@ -119,6 +119,17 @@ impl Run {
         Ok(())
     }
 
+    /// Tells of a folder that could not be listed to its end, and goes on behind it.
+    pub(super) fn tolerate(&self, done: Result<()>) -> Result<()> {
+        match done {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let place = error.path().to_owned();
+                self.unreadable(None, place, error)
+            }
+        }
+    }
+
     fn tell(&self, at: At<'_>, problem: String, outcome: Outcome) {
         self.findings.fetch_add(1, Ordering::Relaxed);
         self.repaired.fetch_add(u64::from(outcome == Outcome::Repaired), Ordering::Relaxed);
