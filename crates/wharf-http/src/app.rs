@@ -26,7 +26,7 @@ use crate::{
     errors::{Failure, Outcome},
     incoming::{BoxError, Incoming},
     location::Links,
-    measure::{Measurement, Meter},
+    measure::{Both, Measurement, Meter},
     region::ReadBudget,
     request_id::RequestIds,
     running::Running,
@@ -113,10 +113,13 @@ impl App {
         }
     }
 
-    /// The same app, with somebody who counts requests.
+    /// The same app, with somebody who counts requests, besides those who do already.
     #[must_use]
     pub fn with_meter(mut self, meter: Arc<dyn Meter>) -> Self {
-        self.meter = Some(meter);
+        self.meter = Some(match self.meter.take() {
+            Some(first) => Arc::new(Both(first, meter)),
+            None => meter,
+        });
         self
     }
 
@@ -155,7 +158,7 @@ impl App {
         let record =
             self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
         let mut measurement =
-            self.meter.as_ref().map(|meter| Measurement::begin(meter, &parts.method));
+            self.meter.as_ref().map(|meter| Measurement::begin(meter, &parts, &request_id));
         let Options { timeouts, limits, .. } = self.options();
         let mut body = Incoming::new(body, timeouts.body_stall, limits.upload_rate);
         body.count_in(measurement.as_ref().map(|measurement| measurement.received()));

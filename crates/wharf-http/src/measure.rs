@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::Method;
+use http::{Method, request::Parts};
 use wharf_api::Endpoint;
 
-use crate::body::Witness;
+use crate::{body::Witness, trace::Parent};
 
 /// Wants to know of requests. Whatever it does is done for each of them, and had better be short.
 pub trait Meter: Send + Sync + 'static {
@@ -37,7 +37,16 @@ pub struct Ended<'a> {
     pub sent: u64,
     /// From its head to the last byte of the answer.
     pub took: Duration,
+    /// What it is called in the log: 32 hexadecimal digits.
+    pub request_id: &'a str,
+    /// What it asked for.
+    pub path: &'a str,
+    /// The step of a trace in which it was sent, if it names one.
+    pub parent: Option<Parent>,
 }
+
+/// Tells two of each request.
+pub(crate) struct Both(pub(crate) Arc<dyn Meter>, pub(crate) Arc<dyn Meter>);
 
 /// What is known of a request that is measured, until it is dropped.
 pub(crate) struct Measurement {
@@ -45,6 +54,9 @@ pub(crate) struct Measurement {
     /// `None` as long as nobody knows what is asked for.
     endpoint: Option<Endpoint>,
     method: Method,
+    request_id: Arc<str>,
+    path: String,
+    parent: Option<Parent>,
     pub(crate) status: u16,
     received: Arc<AtomicU64>,
     sent: u64,
@@ -54,11 +66,14 @@ pub(crate) struct Measurement {
 // === impl Measurement ===
 
 impl Measurement {
-    pub(crate) fn begin(meter: &Arc<dyn Meter>, method: &Method) -> Box<Self> {
+    pub(crate) fn begin(meter: &Arc<dyn Meter>, parts: &Parts, request_id: &Arc<str>) -> Box<Self> {
         Box::new(Self {
             meter: Arc::clone(meter),
             endpoint: None,
-            method: method.clone(),
+            method: parts.method.clone(),
+            request_id: Arc::clone(request_id),
+            path: parts.uri.path().to_owned(),
+            parent: Parent::of(&parts.headers),
             status: 499,
             received: Arc::default(),
             sent: 0,
@@ -84,6 +99,18 @@ impl Witness for Measurement {
     }
 }
 
+impl Meter for Both {
+    fn begun(&self, endpoint: Endpoint) {
+        self.0.begun(endpoint);
+        self.1.begun(endpoint);
+    }
+
+    fn ended(&self, ended: &Ended<'_>) {
+        self.0.ended(ended);
+        self.1.ended(ended);
+    }
+}
+
 impl<A: Witness, B: Witness> Witness for (Box<A>, Box<B>) {
     fn taken(&mut self, bytes: u64) {
         self.0.taken(bytes);
@@ -101,6 +128,9 @@ impl Drop for Measurement {
             received: self.received.load(Relaxed),
             sent: self.sent,
             took: self.begun.elapsed(),
+            request_id: &self.request_id,
+            path: &self.path,
+            parent: self.parent,
         });
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     Error,
     health::{Check, Health},
     mapping,
+    traces::Traces,
 };
 
 /// What runs beside a registry.
@@ -24,6 +25,7 @@ pub(crate) struct Beside {
     /// `None` if nobody asks for numbers: then nothing is counted.
     metrics: Option<Metrics>,
     pages: Option<(TcpListener, Arc<Shown>)>,
+    traces: Traces,
 }
 
 /// The pages.
@@ -60,7 +62,7 @@ impl Beside {
                 Some((mapping::debug::listen(debug).await?, Arc::new(shown)))
             }
         };
-        Ok(Self { health, checks, metrics, pages })
+        Ok(Self { health, checks, metrics, pages, traces: Traces::prepare() })
     }
 
     /// The store, with a watch in hand if somebody wants to know.
@@ -88,6 +90,7 @@ impl Beside {
             Some(metrics) => app.with_meter(Arc::new(Counted(metrics.clone()))),
             None => app,
         };
+        let app = self.traces.around(app);
         match self.checks.is_empty() {
             true => app,
             false => app.with_gate(Arc::clone(&self.health) as _),
@@ -99,14 +102,15 @@ impl Beside {
         self.pages.as_ref()?.0.local_addr().ok()
     }
 
-    /// Begins.
-    pub(crate) fn start(self, tasks: &mut JoinSet<()>) {
+    /// Begins. What is returned is to be ended when nothing is served any more.
+    pub(crate) fn start(self, tasks: &mut JoinSet<()>) -> Traces {
         for check in self.checks {
             self.health.watch(check, tasks);
         }
         if let Some((listener, pages)) = self.pages {
             tasks.spawn(serve_pages(listener, pages));
         }
+        self.traces.start(tasks)
     }
 }
 
@@ -140,7 +144,7 @@ impl Meter for Counted {
     }
 
     fn ended(&self, ended: &Ended<'_>) {
-        let Ended { endpoint, method, status, received, sent, took } = *ended;
+        let Ended { endpoint, method, status, received, sent, took, .. } = *ended;
         let method = method.as_str();
         self.0.http.ended(&wharf_metrics::Ended { endpoint, method, status, received, sent, took });
     }

@@ -10,6 +10,11 @@ mod namespace;
 mod purger;
 mod server;
 mod store;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+#[path = "traces/off.rs"]
+mod traces;
 
 pub use wharf_api as api;
 pub use wharf_auth as auth;

@@ -118,18 +118,22 @@ impl Server {
     async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         // Dropping the set ends what is in it.
         let mut background = JoinSet::new();
-        self.beside.start(&mut background);
+        let traces = self.beside.start(&mut background);
         if let Some((driver, schedule)) = self.purging {
             let read_only = self.control.read_only();
             background.spawn(purger::run(driver, schedule, read_only));
         }
         let (listener, app, drain) = (self.listener, self.app, self.drain);
-        let Some(tls) = self.tls else {
-            return wharf_http::serve(listener, app, shutdown, drain).await;
+        let served = match self.tls {
+            None => wharf_http::serve(listener, app, shutdown, drain).await,
+            Some(tls) => {
+                let acceptor = tls.clone();
+                background.spawn(async move { acceptor.keep_renewed(mapping::tls::RENEWAL).await });
+                wharf_http::serve_secure(listener, Secured(tls), app, shutdown, drain).await
+            }
         };
-        let acceptor = tls.clone();
-        background.spawn(async move { acceptor.keep_renewed(mapping::tls::RENEWAL).await });
-        wharf_http::serve_secure(listener, Secured(tls), app, shutdown, drain).await
+        traces.end().await;
+        served
     }
 }
 

@@ -1,0 +1,246 @@
+//! The variables that OpenTelemetry defines.
+
+use std::{fmt, time::Duration};
+
+use percent_encoding::percent_decode_str;
+
+use crate::Sampler;
+
+/// Where spans go, and which.
+#[derive(Clone, PartialEq)]
+pub struct Settings {
+    /// The URL that takes them.
+    pub endpoint: String,
+    /// Headers that it wants, often with a secret in them.
+    pub headers: Vec<(String, String)>,
+    /// How long a batch may take.
+    pub timeout: Duration,
+    /// What is known of this server.
+    pub resource: Vec<(String, String)>,
+    /// Which traces are kept.
+    pub sampler: Sampler,
+    /// How long a span waits for others.
+    pub delay: Duration,
+    /// How many spans may wait.
+    pub queue: usize,
+    /// How many go together.
+    pub batch: usize,
+}
+
+/// A variable that says what cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct SettingsError {
+    variable: &'static str,
+    problem: String,
+}
+
+/// Variables, of which an empty one counts as absent.
+struct Variables<F>(F);
+
+const SERVICE: &str = "wharf";
+const LOCAL: &str = "http://localhost:4318";
+
+// === impl Settings ===
+
+impl Settings {
+    /// What the environment says; `None` if it does not ask for traces.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, SettingsError> {
+        let variables = Variables(variable);
+        let whole = variables.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        let base = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT");
+        let is_on = match variables.get("OTEL_TRACES_EXPORTER").as_deref() {
+            Some("otlp") => true,
+            None => whole.is_some() || base.is_some(),
+            Some("none") => false,
+            Some(other) => {
+                let problem = format!("expected otlp or none, found {other:?}");
+                return Err(SettingsError { variable: "OTEL_TRACES_EXPORTER", problem });
+            }
+        };
+        let is_disabled = variables.get("OTEL_SDK_DISABLED");
+        if !is_on || is_disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        variables.check_protocol()?;
+        let endpoint = whole.unwrap_or_else(|| {
+            format!("{}/v1/traces", base.as_deref().unwrap_or(LOCAL).trim_end_matches('/'))
+        });
+        if endpoint.parse::<http::Uri>().map_or(true, |url| url.host().is_none()) {
+            let problem = "expected a URL".to_owned();
+            return Err(SettingsError { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", problem });
+        }
+        let queue = variables.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)?.clamp(1, 1 << 20);
+        let batch = variables.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)?.clamp(1, queue);
+        let to_size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        Ok(Some(Self {
+            endpoint,
+            headers: variables
+                .pairs(&["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"])?,
+            timeout: variables.timeout()?,
+            resource: variables.resource()?,
+            sampler: variables.sampler()?,
+            delay: Duration::from_millis(variables.number("OTEL_BSP_SCHEDULE_DELAY", 5_000)?),
+            queue: to_size(queue),
+            batch: to_size(batch),
+        }))
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Without the values of headers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Settings")
+            .field("endpoint", &self.endpoint)
+            .field("headers", &names)
+            .field("resource", &self.resource)
+            .field("sampler", &self.sampler)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Variables ===
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
+        names.iter().find_map(|name| Some((*name, self.get(name)?)))
+    }
+
+    /// OTLP in JSON is understood wherever OTLP in protobuf is, but not where gRPC is spoken.
+    fn check_protocol(&self) -> Result<(), SettingsError> {
+        let names = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+        match self.first(&names) {
+            None => Ok(()),
+            Some((_, protocol)) if matches!(protocol.as_str(), "http/json" | "http/protobuf") => {
+                Ok(())
+            }
+            Some((variable, protocol)) => {
+                let problem = format!("expected http/json, found {protocol:?}");
+                Err(SettingsError { variable, problem })
+            }
+        }
+    }
+
+    fn number(&self, variable: &'static str, usual: u64) -> Result<u64, SettingsError> {
+        let Some(value) = self.get(variable) else { return Ok(usual) };
+        let problem = format!("expected a number, found {value:?}");
+        value.parse().map_err(|_| SettingsError { variable, problem })
+    }
+
+    fn timeout(&self) -> Result<Duration, SettingsError> {
+        let general = self.number("OTEL_EXPORTER_OTLP_TIMEOUT", 10_000)?;
+        self.number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", general).map(Duration::from_millis)
+    }
+
+    fn sampler(&self) -> Result<Sampler, SettingsError> {
+        let Some(name) = self.get("OTEL_TRACES_SAMPLER") else { return Ok(Sampler::default()) };
+        let argument = self.get("OTEL_TRACES_SAMPLER_ARG");
+        let problem = format!("no such sampler: {name:?} with {argument:?}");
+        let sampler = Sampler::parse(&name, argument.as_deref());
+        sampler.ok_or(SettingsError { variable: "OTEL_TRACES_SAMPLER", problem })
+    }
+
+    fn resource(&self) -> Result<Vec<(String, String)>, SettingsError> {
+        let mut resource = self.pairs(&["OTEL_RESOURCE_ATTRIBUTES"])?;
+        let named = resource.iter().any(|(name, _)| name == "service.name");
+        if let Some(name) = self.get("OTEL_SERVICE_NAME") {
+            resource.retain(|(name, _)| name != "service.name");
+            resource.push(("service.name".to_owned(), name));
+        } else if !named {
+            resource.push(("service.name".to_owned(), SERVICE.to_owned()));
+        }
+        Ok(resource)
+    }
+
+    /// `name=value,name=value`, percent-encoded.
+    fn pairs(&self, names: &[&'static str]) -> Result<Vec<(String, String)>, SettingsError> {
+        let Some((variable, text)) = self.first(names) else { return Ok(Vec::new()) };
+        let decode = |text: &str| Some(percent_decode_str(text.trim()).decode_utf8().ok()?.into());
+        let pairs = text.split(',').filter(|pair| !pair.trim().is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some((decode(name)?, decode(value)?))
+        });
+        // The text may be a secret.
+        let problem = "expected name=value,name=value".to_owned();
+        pairs.collect::<Option<_>>().ok_or(SettingsError { variable, problem })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, SettingsError> {
+        Settings::from_variables(|wanted| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn it_is_off_unless_it_is_asked_for() {
+        for variables in [
+            &[][..],
+            &[("OTEL_SERVICE_NAME", "x")],
+            &[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c")],
+            &[("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_SDK_DISABLED", "true")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "")],
+        ] {
+            assert_eq!(read(variables), Ok(None), "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_is_that_of_traces() {
+        let check = |variables: &[(&str, &str)], expected: &str| {
+            assert_eq!(read(variables).unwrap().unwrap().endpoint, expected);
+        };
+        check(&[("OTEL_TRACES_EXPORTER", "otlp")], "http://localhost:4318/v1/traces");
+        check(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/x/")], "http://c:1/x/v1/traces");
+        let whole = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c/in");
+        check(&[whole, ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://d")], "https://c/in");
+    }
+
+    #[test]
+    fn what_is_known_of_the_server_goes_with_its_spans() {
+        let settings = read(&[
+            ("OTEL_TRACES_EXPORTER", "otlp"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,zone=x%2Cy , "),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
+        ]);
+        let settings = settings.unwrap().unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(settings.resource, [pair("service.name", "a"), pair("zone", "x,y")]);
+        assert_eq!(settings.headers, [pair("authorization", "Bearer secret")]);
+        assert_eq!((settings.queue, settings.batch), (10, 10));
+        assert_eq!(settings.timeout, Duration::from_millis(250));
+        let text = format!("{settings:?}");
+        assert!(!text.contains("secret") && text.contains("authorization"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        for (variable, value) in [
+            ("OTEL_TRACES_EXPORTER", "zipkin"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "not a URL"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_TRACES_SAMPLER", "some"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a"),
+        ] {
+            let error = read(&[("OTEL_TRACES_EXPORTER", "otlp"), (variable, value)]);
+            let error =
+                if variable == "OTEL_TRACES_EXPORTER" { read(&[(variable, value)]) } else { error };
+            assert!(error.unwrap_err().to_string().starts_with(variable), "{variable}");
+        }
+    }
+}
