@@ -24,10 +24,12 @@ mod connection;
 mod content;
 mod data;
 mod figures;
+mod hostile;
 mod idle;
 mod job;
 mod layout;
 mod load;
+mod login;
 mod machine;
 mod oci;
 mod page;
@@ -70,7 +72,11 @@ pub(crate) struct Args {
     /// Where the stores are: with s3, in a bucket of MinIO (or moto), for those that can use one
     #[arg(long, value_enum, default_value_t = Place::Fs)]
     driver: Place,
-    /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md)
+    /// A good client beside others that mean harm, instead of the works; five minutes, with --quick seconds
+    #[arg(long)]
+    hostile: bool,
+    /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md; with --hostile,
+    /// docs/benchmarks-hostile.md)
     #[arg(long)]
     write_docs: bool,
 }
@@ -88,6 +94,9 @@ enum Place {
 pub(crate) fn run(args: &Args) -> Outcome {
     if cfg!(debug_assertions) {
         return again_with_optimisations();
+    }
+    if args.hostile {
+        return hostile::run(args);
     }
     let workspace = Workspace::load()?;
     let target = workspace.target("bench")?;

@@ -15,6 +15,8 @@ pub(crate) struct Setting<'a> {
     /// For the server's own files.
     pub(crate) folder: &'a Path,
     pub(crate) tls: Option<&'a Tls>,
+    /// A section of its own about who may do what; empty for none.
+    pub(crate) auth: &'a str,
 }
 
 /// What every registry of the family reads.
@@ -28,8 +30,9 @@ pub(crate) fn yaml(setting: &Setting<'_>) -> String {
          storage:\n  {}\n  delete: {{enabled: true}}\n  redirect: {{disable: true}}\n  \
          cache: {{blobdescriptor: inmemory}}\n  \
          maintenance: {{uploadpurging: {{enabled: false}}}}\n\
-         http: {{addr: \"{}\"{}}}\n",
+         {}http: {{addr: \"{}\"{}}}\n",
         storage(setting),
+        setting.auth,
         setting.address,
         tls.unwrap_or_default()
     )
@@ -102,6 +105,7 @@ mod tests {
             bucket: None,
             folder: Path::new("/f"),
             tls,
+            auth: "",
         };
         for config in [yaml, nginx, zot] {
             let (with, without) = (config(&setting(Some(&tls))), config(&setting(None)));

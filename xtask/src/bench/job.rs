@@ -109,6 +109,13 @@ impl Exchange {
         Self { request: request("HEAD", path, ""), status, length }
     }
 
+    /// The same with more headers, each with a line end.
+    pub(crate) fn with(mut self, headers: &str) -> Self {
+        let end = self.request.len() - 2;
+        self.request.splice(end..end, headers.bytes());
+        self
+    }
+
     async fn run(&self, connection: &mut Connection) -> Outcome<u64> {
         let answer = connection.exchange(&self.request, &[]).await?;
         let expected = match self.length {

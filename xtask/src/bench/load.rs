@@ -135,7 +135,7 @@ impl Job {
 // === impl Tally ===
 
 impl Tally {
-    fn add(&mut self, part: Tally) {
+    pub(crate) fn add(&mut self, part: Tally) {
         self.turns += part.turns;
         self.bytes += part.bytes;
         self.latencies.extend(part.latencies);
@@ -153,7 +153,7 @@ impl Tally {
         self.latencies.sort_by(f32::total_cmp);
     }
 
-    fn fail(&mut self, count: u64, why: String) {
+    pub(crate) fn fail(&mut self, count: u64, why: String) {
         self.failures += count;
         self.why.get_or_insert(why);
     }

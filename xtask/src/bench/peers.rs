@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::bucket::Bucket;
 use super::configs::{self, Setting};
 use super::data::Family;
+use super::login::Login;
 use super::tls::Tls;
 use super::wire::Target;
 use super::works::Need;
@@ -103,7 +104,7 @@ pub(crate) fn all(wharf: Option<&Path>, named: &[String]) -> Outcome<(Vec<Peer>,
     Ok((peers, absent))
 }
 
-fn ours(given: Option<&Path>, workspace: &Workspace) -> Outcome<PathBuf> {
+pub(crate) fn ours(given: Option<&Path>, workspace: &Workspace) -> Outcome<PathBuf> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }
@@ -168,7 +169,10 @@ impl Peer {
     }
 
     /// Why it takes no part in works with this need, if it does not.
-    pub(crate) fn unable(&self, need: Need, tls: bool) -> Option<&'static str> {
+    pub(crate) fn unable(&self, need: Need, tls: bool, login: bool) -> Option<&'static str> {
+        if login && !matches!(self.kind, Kind::Wharf(_) | Kind::Distribution(_)) {
+            return Some("is told who may do what in other words");
+        }
         match (&self.kind, need) {
             (Kind::Wharf(_), _) | (Kind::Nginx(_), Need::Files) => None,
             (Kind::Nginx(_), _) => Some("serves files only"),
@@ -206,12 +210,12 @@ impl Peer {
         &self,
         (store, bucket): (&Path, Option<&Bucket>),
         folder: &Path,
-        tls: Option<&Tls>,
+        (tls, login): (Option<&Tls>, Option<Login>),
     ) -> Outcome<Instance> {
         let start = Instant::now();
         if let Kind::Running { address, pid } = self.kind {
             let target = Target::plain(address);
-            answered(&target, || Ok(()))?;
+            answered(&target, "/v2/", || Ok(()))?;
             return Ok(Instance { target, pid, started: start.elapsed(), process: None });
         }
         fs::create_dir_all(folder)?;
@@ -219,12 +223,16 @@ impl Peer {
             fs::create_dir_all(store)?;
         }
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = self.command(&Setting { address, store, bucket, folder, tls })?;
+        let auth = login.map(|login| login.section(folder)).transpose()?.unwrap_or_default();
+        let setting = Setting { address, store, bucket, folder, tls, auth: &auth };
+        let mut command = self.command(&setting)?;
         let log = File::create(folder.join("log"))?;
         let target = Target { address, tls: tls.map(|tls| tls.client.clone()) };
         let start = Instant::now();
         let mut process = Background::start(&mut command, log, END_GRACE)?;
-        let heard = answered(&target, || process.check());
+        // Without a password only the root answers, and not the root of every server.
+        let path = if login.is_some() { "/" } else { "/v2/" };
+        let heard = answered(&target, path, || process.check());
         heard.map_err(|error| with_last_words(&error, &folder.join("log")))?;
         let (started, pid) = (start.elapsed(), Some(process.id()));
         Ok(Instance { target, pid, started, process: Some((process, folder.join("log"))) })
@@ -248,13 +256,13 @@ impl Peer {
     }
 }
 
-/// Asks for `/v2/` until it is answered, or until `alive` says that there is nobody to ask.
-fn answered(target: &Target, mut alive: impl FnMut() -> Outcome) -> Outcome {
+/// Asks for a path until it is answered, or until `alive` says that there is nobody to ask.
+pub(crate) fn answered(target: &Target, path: &str, mut alive: impl FnMut() -> Outcome) -> Outcome {
     let start = Instant::now();
     let mut last = "nothing".to_owned();
     while start.elapsed() < START_LIMIT {
-        match ask(target, "/v2/") {
-            Ok(answer) => match ok("/v2/", &answer) {
+        match ask(target, path) {
+            Ok(answer) => match ok(path, &answer) {
                 Ok(()) => return Ok(()),
                 Err(error) => last = error.to_string(),
             },
@@ -364,8 +372,8 @@ mod tests {
     fn a_server_of_files_takes_part_in_works_on_files_only() {
         let nginx =
             Peer { name: String::new(), version: String::new(), kind: Kind::Nginx("".into()) };
-        assert_eq!(nginx.unable(Need::Files, true), None);
-        assert_eq!(nginx.unable(Need::Registry, false), Some("serves files only"));
+        assert_eq!(nginx.unable(Need::Files, true, false), None);
+        assert_eq!(nginx.unable(Need::Registry, false, false), Some("serves files only"));
     }
 
     #[test]

@@ -112,16 +112,16 @@ impl<'a> Bench<'a> {
             return self.fill_bucket(works, peers);
         }
         for peer in peers.iter().filter(|peer| peer.family().is_none()) {
-            let instance = self.start(peer, Stage::Empty, false)?;
+            let instance = self.start(peer, Stage::Empty)?;
             let pushed = self.runtime.block_on(self.stores.push(instance.target));
             pushed.map_err(|error| format!("{}: {error}", peer.name))?;
         }
-        let lists = |peer: &&Peer| peer.unable(Need::Referrers, false).is_none();
+        let lists = |peer: &&Peer| peer.unable(Need::Referrers, false, false).is_none();
         let jobs = works.iter().filter(|work| work.need == Need::Referrers);
         let jobs: Vec<Arc<Job>> = jobs.filter_map(|work| self.job(work)).collect();
         for peer in peers.iter().filter(lists).filter(|_| !jobs.is_empty()) {
             // What goes wrong here goes wrong again when it is measured, and is reported there.
-            let Ok(instance) = self.start(peer, Stage::MAIN, false) else { continue };
+            let Ok(instance) = self.start(peer, Stage::MAIN) else { continue };
             for job in &jobs {
                 let load = Load { clients: 1, duration: REST, grace: GRACE_ONCE };
                 load::run(&instance.target, job, load)?;
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
         });
         for size in stages.collect::<BTreeSet<_>>() {
             let start = Instant::now();
-            let instance = self.start(ours, Stage::Lists(size), false)?;
+            let instance = self.start(ours, Stage::Lists(size))?;
             match size {
                 MAIN => self.runtime.block_on(self.stores.push(instance.target))?,
                 _ => self.runtime.block_on(bucket::push_lists(instance.target, size))?,
@@ -161,7 +161,7 @@ impl<'a> Bench<'a> {
         let mut section = Section::new(work);
         let mut able = Vec::new();
         for peer in peers {
-            match peer.unable(work.need, work.tls) {
+            match peer.unable(work.need, work.tls, work.login.is_some()) {
                 Some(why) => section.unable.push((peer.name.clone(), why.to_owned())),
                 None => able.push(peer),
             }
@@ -192,7 +192,7 @@ impl<'a> Bench<'a> {
         if let Task::First(path) = &work.task {
             return self.first(work, peer, path);
         }
-        let mut server = self.start(peer, work.stage, work.tls)?;
+        let mut server = self.start_for(peer, work)?;
         let (before, tally) = match (&work.task, job) {
             (Task::Written(entry, path), _) => {
                 let writer = self.writer.ok_or("no other server can write to the store")?;
@@ -200,7 +200,7 @@ impl<'a> Bench<'a> {
                 let writer = writer.start(
                     (&root, self.bucket.as_ref()),
                     &self.folder.join("writer"),
-                    None,
+                    (None, None),
                 )?;
                 let mut writer = Writer::new(&self.runtime, writer);
                 (server.cpu(), writer.time(&server.target, *entry, path, REPEATS)?)
@@ -239,7 +239,7 @@ impl<'a> Bench<'a> {
     fn first(&self, work: &Work, peer: &Peer, path: &str) -> Outcome<Round> {
         let mut round = Round { tally: Tally::default(), cpu: 0.0, peak: 0, settled: 0 };
         for _ in 0..REPEATS {
-            let server = self.start(peer, work.stage, work.tls)?;
+            let server = self.start_for(peer, work)?;
             let before = server.cpu();
             let start = Instant::now();
             let answer = peers::ask(&server.target, path)?;
@@ -252,10 +252,17 @@ impl<'a> Bench<'a> {
         Ok(round)
     }
 
-    fn start(&self, peer: &Peer, stage: Stage, tls: bool) -> Outcome<Instance> {
-        let (tls, root) = (tls.then_some(&self.tls), self.root(peer, stage));
+    /// A server as a work needs it.
+    fn start_for(&self, peer: &Peer, work: &Work) -> Outcome<Instance> {
+        let (tls, root) = (work.tls.then_some(&self.tls), self.root(peer, work.stage));
         let folder = self.folder.join("run").join(&peer.name);
-        peer.start((&root, self.bucket.as_ref()), &folder, tls)
+        peer.start((&root, self.bucket.as_ref()), &folder, (tls, work.login))
+    }
+
+    /// A server that anybody may use, without TLS.
+    fn start(&self, peer: &Peer, stage: Stage) -> Outcome<Instance> {
+        let folder = self.folder.join("run").join(&peer.name);
+        peer.start((&self.root(peer, stage), self.bucket.as_ref()), &folder, (None, None))
     }
 
     /// Where a server finds what a work needs.

@@ -24,6 +24,8 @@ enum Than {
     PeerAtItsWorst(&'static str),
     /// Our own best at any of the works.
     OurBest,
+    /// Our own at another work.
+    OurOther(&'static str),
     /// So much of a unit: seconds or bytes.
     Amount,
 }
@@ -54,7 +56,7 @@ enum Verdict {
 
 use Figure::{Cpu, P50, P99, Peak, Rate, Settled};
 use Rule::{AtLeast, AtMost};
-use Than::{Amount, OurBest, Peer, PeerAtItsWorst};
+use Than::{Amount, OurBest, OurOther, Peer, PeerAtItsWorst};
 
 const NGINX: &str = "nginx";
 const DISTRIBUTION: &str = "distribution";
@@ -73,6 +75,8 @@ const TARGETS: &[Target] = &[
     target("blob-256m-tls", Cpu, Peer(DISTRIBUTION), AtMost(0.8)),
     target("get-digest", Rate, Peer(DISTRIBUTION), AtLeast(6.0)),
     target("get-digest", P99, Peer(DISTRIBUTION), AtMost(0.2)),
+    target("get-digest-basic", Rate, OurOther("get-digest"), AtLeast(0.9)),
+    target("get-digest-token", Rate, OurOther("get-digest"), AtLeast(0.9)),
     target("get-tag", Rate, Peer(DISTRIBUTION), AtLeast(6.0)),
     target("get-tag", P99, Peer(DISTRIBUTION), AtMost(0.2)),
     target("blob-4k", Rate, Peer(NGINX), AtLeast(0.85)),
@@ -148,6 +152,7 @@ impl Target {
         match self.than {
             Peer(peer) => format!("{figure} {sign} {bound} × {peer}"),
             PeerAtItsWorst(peer) => format!("{figure} {sign} {bound} × {peer} at its worst one"),
+            OurOther(work) => format!("{figure} {sign} {bound} × that of {work}"),
             OurBest => format!("{figure} {sign} {bound} × the best of them"),
             Amount => format!("{figure} {sign} {}", self.figure.show(bound, unit)),
         }
@@ -158,7 +163,7 @@ impl Target {
         if sections.is_empty() {
             return Verdict::Unknown("not in this run".to_owned());
         }
-        match self.measure(&sections) {
+        match self.measure(report, &sections) {
             Err(why) => Verdict::Unknown(why),
             Ok((value, place)) => {
                 let shown = match self.than {
@@ -190,7 +195,11 @@ impl Target {
     }
 
     /// The worst figure or ratio, and the work where it is.
-    fn measure<'a>(&self, sections: &[&'a Section]) -> Result<(f64, &'a str), String> {
+    fn measure<'a>(
+        &self,
+        report: &Report,
+        sections: &[&'a Section],
+    ) -> Result<(f64, &'a str), String> {
         let ours = |section: &Section| self.figure_of(section, "wharf");
         let values = match self.than {
             Amount => each(sections, ours)?,
@@ -203,6 +212,12 @@ impl Target {
                 let at: Vec<&Section> =
                     sections.iter().copied().filter(|section| section.name == worst).collect();
                 each(&at, |section| Ok(ours(section)? / self.figure_of(section, peer)?))?
+            }
+            OurOther(work) => {
+                let other =
+                    report.section(work).ok_or_else(|| format!("{work} is not in this run"))?;
+                let other = ours(other)?;
+                each(sections, |section| Ok(ours(section)? / other))?
             }
             OurBest => {
                 let all = each(sections, ours)?;
@@ -307,6 +322,15 @@ mod tests {
         assert_eq!(judge(&worst, works()), "met 10.00 × (list-start)");
         let even = target("list-*", P50, OurBest, AtMost(2.0));
         assert_eq!(judge(&even, works()), "missed 4.00 × (list-start)");
+    }
+
+    #[test]
+    fn our_own_figure_at_another_work_counts() {
+        let works = || pages([10.0, 40.0], [1.0, 10.0]);
+        let wanted = target("list-start", Rate, OurOther("list-end"), AtLeast(0.9));
+        assert_eq!(judge(&wanted, works()), "missed 0.25 ×");
+        let alone = works().drain(..1).collect();
+        assert_eq!(judge(&wanted, alone), "unknown list-end is not in this run");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::data::{Data, MAIN};
 use super::job::Job;
+use super::login::Login;
 
 mod rows;
 
@@ -18,6 +19,8 @@ pub(crate) struct Work {
     pub(crate) unit: Unit,
     pub(crate) clients: usize,
     pub(crate) tls: bool,
+    /// How clients say who they are, if they have to.
+    pub(crate) login: Option<Login>,
     pub(crate) pace: Pace,
     pub(crate) task: Task,
 }
@@ -143,6 +146,7 @@ impl Work {
             unit: Unit::Turns,
             clients: 1,
             tls: false,
+            login: None,
             pace: Pace::Full,
             task: Task::Start,
         }
@@ -166,6 +170,10 @@ impl Work {
 
     fn tls(self) -> Self {
         Self { tls: true, ..self }
+    }
+
+    fn login(self, login: Login) -> Self {
+        Self { login: Some(login), ..self }
     }
 
     fn short(self) -> Self {

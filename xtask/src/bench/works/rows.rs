@@ -5,6 +5,7 @@ use wharf_digest::Digest;
 use super::super::content::Content;
 use super::super::data::{self, APP, Data, MAIN, REFERRERS, SIZES, TAGS};
 use super::super::job::{Exchange, How, Job, Length};
+use super::super::login::Login;
 use super::{Entry, Group, Need, Stage, Task, Work};
 
 const MIB: usize = 1024 * 1024;
@@ -64,6 +65,18 @@ fn small() -> Vec<Work> {
             .load(|data| Job::Fetch(vec![manifest(data, "latest", false)])),
         work("get-digest", "GET of a manifest by digest, 64 connections")
             .load(move |data| Job::Fetch(vec![manifest(data, &by_digest(data), false)])),
+        work("get-digest-basic", "the same with a user and a password, 64 connections")
+            .login(Login::Password)
+            .load(move |data| {
+                let get = manifest(data, &by_digest(data), false);
+                Job::Fetch(vec![get.with(&Login::Password.header())])
+            }),
+        work("get-digest-token", "the same with a token, 64 connections").login(Login::Token).load(
+            move |data| {
+                let get = manifest(data, &by_digest(data), false);
+                Job::Fetch(vec![get.with(&Login::Token.header())])
+            },
+        ),
         work("head-tag", "HEAD of a manifest by tag, 64 connections")
             .load(|data| Job::Fetch(vec![manifest(data, "latest", true)])),
         work("head-digest", "HEAD of a manifest by digest, 64 connections")
