@@ -4,11 +4,14 @@
 //! there is some. One that has had no request since it was last asked does. So idle clients, and such
 //! as never come to the end of a header, keep nobody out for more than a moment.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::running::Running;
@@ -17,6 +20,7 @@ use crate::running::Running;
 pub(crate) struct Room {
     places: Option<Arc<Semaphore>>,
     ask: watch::Sender<()>,
+    asked: Mutex<Option<Instant>>,
 }
 
 /// A place, until it is dropped.
@@ -26,7 +30,7 @@ pub(crate) struct Place(#[expect(dead_code, reason = "it is held")] Option<Owned
 #[derive(Clone)]
 pub(crate) struct Crowd(watch::Receiver<()>);
 
-/// How often room is asked for.
+/// How often room is asked for at most, and so how long who makes room has had no request.
 const AGAIN: Duration = Duration::from_secs(1);
 
 // === impl Room ===
@@ -34,7 +38,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl Room {
     pub(crate) fn new(most: Option<usize>) -> Self {
         let places = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
-        Self { places, ask: watch::Sender::new(()) }
+        Self { places, ask: watch::Sender::new(()), asked: Mutex::default() }
     }
 
     /// A place, as soon as there is one.
@@ -44,10 +48,21 @@ impl Room {
             return Place(Some(permit));
         }
         loop {
-            self.ask.send_replace(());
+            self.ask();
             if let Ok(permit) = timeout(AGAIN, Arc::clone(places).acquire_owned()).await {
                 return Place(permit.ok());
             }
+        }
+    }
+
+    /// Asks for room, unless that was done a moment ago: who works has to have time for a request between
+    /// two questions, however many there are that wait.
+    fn ask(&self) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= AGAIN) {
+            *asked = Some(now);
+            self.ask.send_replace(());
         }
     }
 
@@ -100,6 +115,26 @@ mod tests {
         assert!(!second.is_finished());
         let waiting = timeout(AGAIN * 10, room.enter()).await;
         assert!(waiting.is_err() && !second.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_come_at_once_ask_once() {
+        let room = Arc::new(Room::new(Some(1)));
+        let (working, mut crowd) = (Running::default(), room.crowd());
+        let wanted = tokio::spawn(async move { crowd.wants_place(&working).await });
+        tokio::task::yield_now().await;
+        for _ in 0..3 {
+            // The place is taken, and free again soon.
+            let place = room.enter().await;
+            let waiting = timeout(AGAIN / 10, room.enter()).await;
+            assert!(waiting.is_err());
+            drop(place);
+            tokio::task::yield_now().await;
+        }
+        assert!(!wanted.is_finished(), "it had a request a moment ago, for all we know");
+        let _place = room.enter().await;
+        assert!(timeout(AGAIN * 3, room.enter()).await.is_err());
+        wanted.await.unwrap();
     }
 
     #[tokio::test]

@@ -56,17 +56,22 @@ impl Protocols {
         Self { http1: http1(options), http2: options.http2.then(|| http2(options)) }
     }
 
-    /// Reads on until it is clear whether the client speaks HTTP/2; the answer is the second value.
+    /// Reads on until it is clear whether the client speaks HTTP/2; the answer is the second value. What
+    /// says nothing is not handed on in any case: it would be given buffers for what it might say.
     pub(crate) async fn recognize<T>(&self, mut stream: T) -> io::Result<(Ahead<T>, bool)>
     where
         T: AsyncRead + Unpin,
     {
         let mut read = BytesMut::new();
         let mut http2 = self.http2.is_some();
-        while http2 && read.len() < PREFACE.len() {
+        while read.is_empty() || (http2 && read.len() < PREFACE.len()) {
             let came = stream.read_buf(&mut read).await?;
+            if came == 0 {
+                http2 = false;
+                break;
+            }
             let known = read.len().min(PREFACE.len());
-            http2 = came > 0 && read[..known] == PREFACE[..known];
+            http2 = http2 && read[..known] == PREFACE[..known];
         }
         Ok((Ahead { read: read.freeze(), stream: TokioIo::new(stream) }, http2))
     }

@@ -87,20 +87,21 @@ impl Session {
         Self { app, remote, secure: None, running, bodies, stopping, crowd }
     }
 
-    /// Serves the requests of one connection over plain TCP, until either side ends it.
+    /// Serves the requests of one connection over plain TCP, until either side ends it. What a protocol
+    /// needs is in a box: a client that says nothing, of which there may be thousands, has none.
     pub(crate) async fn plain(mut self, tcp: TcpStream, protocols: &Protocols) {
         let Some((tcp, is_http2)) = self.recognize(tcp, protocols).await else { return };
         match protocols.http2.as_ref().filter(|_| is_http2) {
             Some(http2) => {
                 if let Ok(tcp) = tcp.framed() {
-                    self.http2(tcp, http2).await;
+                    Box::pin(self.http2(tcp, http2)).await;
                 }
             }
             None => {
                 let stream = Stream::new(tcp);
                 let regions = stream.regions();
                 let body = move |body| FileBody::new(body, regions.clone());
-                self.http1(stream, body, &protocols.http1).await;
+                Box::pin(self.http1(stream, body, &protocols.http1)).await;
             }
         }
     }
@@ -119,10 +120,10 @@ impl Session {
         match protocols.http2.as_ref().filter(|_| is_http2) {
             Some(http2) => {
                 if let Ok(stream) = stream.framed() {
-                    self.http2(stream, http2).await;
+                    Box::pin(self.http2(stream, http2)).await;
                 }
             }
-            None => self.http1(stream, |body: Body| body, &protocols.http1).await,
+            None => Box::pin(self.http1(stream, |body: Body| body, &protocols.http1)).await,
         }
     }
 
