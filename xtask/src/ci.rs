@@ -30,8 +30,9 @@ const FUZZ_SECONDS: u64 = 30;
 ///
 /// The steps: format, clippy, test, layers, codegen, docs, alone (every crate and its tests built by
 /// themselves, and tested with unusual features), deps, deny, conformance (both local drivers), stores
-/// (S3 and Azure), e2e (four clients), crash (200 kills), compat (stores exchanged with distribution),
-/// differential (answers compared with distribution's), examples (its configurations tried).
+/// (S3 and Azure), redis, e2e (four clients), crash (200 kills), compat (stores exchanged with
+/// distribution), differential (answers compared with distribution's), examples (its configurations
+/// tried).
 /// With --full also the long ones: e2e-all (every client that is there), fuzz, dist (the static binary
 /// and the container image, run by docker).
 #[derive(clap::Args)]
@@ -67,6 +68,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny", long: false, run: deny },
     Step { name: "conformance", long: false, run: || conformance::run(&task(&[])) },
     Step { name: "stores", long: false, run: || stores::run(&task(&[])) },
+    Step { name: "redis", long: false, run: redis },
     Step { name: "e2e", long: false, run: e2e_required },
     Step { name: "crash", long: false, run: crash },
     Step { name: "compat", long: false, run: compat },
@@ -169,6 +171,17 @@ fn deny() -> Outcome {
         return Ok(());
     }
     process::show(cargo().args(["deny", "check", "bans", "licenses", "sources"]), LIMIT)
+}
+
+/// The descriptor cache over servers of its own: one, with TLS, behind sentinels, a cluster.
+fn redis() -> Outcome {
+    if ["redis-server", "redis-cli"].iter().any(|program| process::find(program).is_none()) {
+        println!("no cache in redis is tested: redis-server is not installed");
+        return Ok(());
+    }
+    let mut redis = cargo();
+    redis.args(["test", "--package", "wharf-cache-redis", "--test", "servers"]);
+    process::show(&mut redis, LIMIT)
 }
 
 fn e2e_required() -> Outcome {

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod connection;
+mod options;
+mod way;
+
+pub use cache::RedisDescriptorCache;
+pub use options::{Error, Options, Tls};
