@@ -1,8 +1,8 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Document, Health, Http, Log, Notifications, Storage, StorageMiddleware,
-    Validation, Warning, check, environment,
+    Auth, ConfigError, Document, Health, Http, Log, Notifications, Redis, Storage,
+    StorageMiddleware, Validation, Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
     tree::Node,
@@ -26,6 +26,8 @@ pub struct Configuration {
     pub tags_max: Option<u32>,
     /// Where and how it is served.
     pub http: Http,
+    /// A cache that several servers share, if it has an address.
+    pub redis: Option<Redis>,
     /// Who is told of what happens.
     pub notifications: Notifications,
     /// What has to be well for anything to be served.
@@ -78,6 +80,7 @@ impl Configuration {
             tags_max,
             http,
             auth,
+            redis,
             notifications,
             health,
             validation,
@@ -90,6 +93,7 @@ impl Configuration {
             ("tags", *tags_max != other.tags_max),
             ("http", *http != other.http),
             ("auth", *auth != other.auth),
+            ("redis", *redis != other.redis),
             ("notifications", *notifications != other.notifications),
             ("health", *health != other.health),
             ("validation", *validation != other.validation),
@@ -117,6 +121,7 @@ impl Configuration {
             catalog_max_entries: u32::try_from(max_entries).unwrap_or(u32::MAX),
             tags_max: root.section("tags")?.value("maxtags")?.filter(|max| *max > 0),
             http: Http::read(&root.section("http")?)?,
+            redis: Redis::read(&root.section("redis")?)?,
             notifications: Notifications::read(&root.section("notifications")?)?,
             health: Health::read(&root.section("health")?)?,
             validation: Validation::read(&root.section("validation")?)?,

@@ -7,7 +7,7 @@
 mod key;
 mod old;
 
-use crate::{issuer, middleware, notifications, oidc, storage};
+use crate::{issuer, middleware, notifications, oidc, redis, storage};
 
 pub(crate) use self::key::*;
 pub use self::key::{Key, Kind, Origin, Shape, Support};
@@ -27,7 +27,7 @@ pub static SCHEMA: &[Key] = &[
     section("tags", TAGS).doc("The list of tags."),
     section("http", HTTP).doc("Where and how it is served."),
     section("notifications", notifications::KEYS).doc("Who is told of what happens."),
-    free("redis").ignored("redis is not supported yet").doc("A cache that several servers share."),
+    section("redis", redis::KEYS).doc("A cache that several servers share."),
     section("health", HEALTH).doc("What has to be well for anything to be served."),
     section("proxy", PROXY)
         .refused("a pull-through cache is not supported yet")

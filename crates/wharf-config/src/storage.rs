@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use crate::{
-    ConfigError, Warning,
+    ConfigError, Redis, Warning,
     section::{Scalar, Section},
     tree::Entry,
 };
@@ -24,6 +24,8 @@ pub struct Storage {
     pub redirect: bool,
     /// `storage.cache`: how many descriptors are remembered, if any.
     pub cache: Option<CacheSize>,
+    /// `storage.cache.blobdescriptor: redis`: they are remembered in redis, too, which has an address.
+    pub cache_in_redis: bool,
     /// `storage.cache.manifestmemory`: what manifests may hold of the memory, in bytes.
     pub manifest_memory: u64,
     /// `storage.maintenance.uploadpurging`.
@@ -94,11 +96,13 @@ impl Storage {
     ) -> Result<Self, ConfigError> {
         let storage = root.section("storage")?;
         let maintenance = storage.section("maintenance")?;
+        let (cache, cache_in_redis) = cache(root, &storage.section("cache")?, warnings)?;
         Ok(Self {
             driver: Driver::read(&storage)?,
             delete: storage.section("delete")?.flag("enabled")?,
             redirect: !storage.section("redirect")?.flag("disable")?,
-            cache: cache(&storage.section("cache")?, warnings)?,
+            cache,
+            cache_in_redis,
             manifest_memory: storage
                 .section("cache")?
                 .value_or("manifestmemory", Self::MANIFEST_MEMORY)?,
@@ -171,10 +175,12 @@ impl CacheSize {
     }
 }
 
+/// How many descriptors are remembered, and whether in redis, too.
 fn cache(
+    root: &Section<'_>,
     cache: &Section<'_>,
     warnings: &mut Vec<Warning>,
-) -> Result<Option<CacheSize>, ConfigError> {
+) -> Result<(Option<CacheSize>, bool), ConfigError> {
     let old = cache.value::<CacheKind>("layerinfo")?;
     if let Some(found) = cache.find("layerinfo") {
         let problem = "deprecated, use blobdescriptor";
@@ -182,11 +188,12 @@ fn cache(
     }
     let size = cache.value_or("blobdescriptorsize", CacheSize::DEFAULT)?;
     match cache.value("blobdescriptor")?.or(old) {
-        None => Ok(None),
-        Some(CacheKind::InMemory) => Ok(Some(CacheSize::of(size))),
-        Some(CacheKind::Redis) => {
-            Err(cache.error("a cache in redis is not supported yet, expected inmemory"))
+        None => Ok((None, false)),
+        Some(CacheKind::InMemory) => Ok((Some(CacheSize::of(size)), false)),
+        Some(CacheKind::Redis) if Redis::read(&root.section("redis")?)?.is_none() => {
+            Err(cache.error("redis needs an address in redis.addrs"))
         }
+        Some(CacheKind::Redis) => Ok((Some(CacheSize::of(size)), true)),
     }
 }
 

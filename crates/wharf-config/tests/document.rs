@@ -75,7 +75,8 @@ version: 0.1
 storage: {s3: {bucket: b, region: r, accesskey: a, secretkey: s3cr3t, sessiontoken: s3cr3t}}
 http: {secret: s3cr3t, secrett: s3cr3t}
 health: {http: [{uri: 'https://user:s3cr3t@host/x', headers: {Authorization: [s3cr3t, s3cr3t]}}]}
-redis: {password: s3cr3t, tls: {key: [s3cr3t]}}
+redis: {password: s3cr3t, sentinelpassword: s3cr3t}
+notifications: {endpoints: [{url: 'https://u:s3cr3t@h/', headers: {A: [s3cr3t]}, secret: s3cr3t}]}
 log: {hooks: [{type: mail, options: {smtp: {password: s3cr3t}}}]}
 reporting: {bugsnag: {apikey: s3cr3t}}
 notifications: {endpoints: [{url: 'http://u:s3cr3t@h', headers: {A: [s3cr3t]}, secret: s3cr3t}]}

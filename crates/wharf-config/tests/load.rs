@@ -159,10 +159,12 @@ validation:
         http,
         health,
         notifications,
+        redis,
         validation,
     } = loaded.configuration;
     assert_eq!(auth, None);
     assert!(storage_middleware.is_empty() && notifications.endpoints.is_empty());
+    assert_eq!(redis, None);
 
     assert_eq!(log.level, Level::Debug);
     assert_eq!(log.formatter, Formatter::Json);
@@ -433,7 +435,7 @@ fn storage_has_exactly_one_driver() {
         ),
         (
             "version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}",
-            "c.yml:2: storage.cache: a cache in redis is not supported yet, expected inmemory",
+            "c.yml:2: storage.cache: redis needs an address in redis.addrs",
         ),
         (
             "version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: disk}}",
@@ -476,7 +478,10 @@ fn what_has_no_effect_is_a_warning() {
             "c.yml:3: log.hooks: ignored: hooks of the log are not supported yet",
         ),
         ("loglevel: warn", "c.yml:3: loglevel: deprecated, use log.level"),
-        ("redis: {addrs: [x]}", "c.yml:3: redis: ignored: redis is not supported yet"),
+        (
+            "redis: {addrs: ['x:1'], clientname: y}",
+            "c.yml:3: redis.clientname: ignored: redis is not told who we are",
+        ),
         (
             "policy: {repository: {classes: [image]}}",
             "c.yml:3: policy: ignored: classes of repositories are not supported yet",

@@ -48,6 +48,9 @@ pub enum Error {
         /// Why not.
         problem: String,
     },
+    /// Redis cannot be used as it is configured.
+    #[error("redis: {0}")]
+    Redis(String),
     /// Nobody can be told of what happens.
     #[error("notifications.{key}: {problem}")]
     Notifications {

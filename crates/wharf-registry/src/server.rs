@@ -185,9 +185,10 @@ impl ServerBuilder<'_> {
         let beside = Beside::prepare(configuration, &driver, &notifier).await?;
         let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
         let driver = beside.measure(driver);
+        let cache = mapping::cache::cache(configuration)?;
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
-            match mapping::cache::cache(storage) {
+            match cache {
                 Some(cache) => builder.descriptor_cache(beside.measure_cache(cache)).build(),
                 None => builder.build(),
             }

@@ -50,6 +50,7 @@ pub(crate) fn options(
         catalog_max_entries,
         tags_max,
         http,
+        redis: _,
         notifications: _,
         health: _,
         validation: _,

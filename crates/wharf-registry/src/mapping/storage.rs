@@ -33,6 +33,7 @@ pub(crate) fn options(configuration: &Configuration) -> Result<Options, Error> {
         cache: _,
         manifest_memory,
         upload_purging: _,
+        cache_in_redis: _,
         read_only,
     } = &configuration.storage;
     Ok(Options {
