@@ -7,7 +7,7 @@
 mod key;
 mod old;
 
-use crate::{issuer, middleware, notifications, oidc, redis, storage};
+use crate::{issuer, letsencrypt, middleware, notifications, oidc, redis, storage};
 
 pub(crate) use self::key::*;
 pub use self::key::{Key, Kind, Origin, Shape, Support};
@@ -283,9 +283,6 @@ const LIMITS: &[Key] = &[
     number("uploads", "How many upload sessions a repository may have; 0 for as many as are begun.").or("10000").ours(),
 ];
 
-const NO_ACME: &str = "certificates from Let's Encrypt are not supported yet: have another program \
-                       renew them, and name its files in http.tls.certificate and http.tls.key";
-
 const VERSIONS: &[&str] = &["tls1.2", "tls1.3"];
 const CLIENT_AUTHS: &[&str] = &["require-and-verify-client-cert", "verify-client-cert-if-given"];
 
@@ -306,17 +303,9 @@ const TLS: &[Key] = &[
           named.",
     )
     .list(),
-    section(
-        "letsencrypt",
-        &[
-            path("cachefile", "The folder that certificates are kept in."),
-            text("email", "Whom Let's Encrypt may write to."),
-            text("hosts", "The names that certificates are for.").list(),
-            url("directoryurl", "Another authority that speaks ACME."),
-        ],
-    )
-    .refused(NO_ACME)
-    .doc("Certificates that come and are renewed by themselves."),
+    section("letsencrypt", letsencrypt::KEYS)
+        .optional()
+        .doc("Certificates that come and are renewed by themselves."),
 ];
 
 const HEALTH: &[Key] = &[

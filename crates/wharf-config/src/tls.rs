@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    ConfigError,
+    ConfigError, LetsEncrypt,
     section::{Found, Scalar, Section},
 };
 
@@ -14,6 +14,8 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// `http.tls.key`: a PEM file.
     pub key: PathBuf,
+    /// `http.tls.letsencrypt`: whoever brings these two files, if the operator does not.
+    pub lets_encrypt: Option<LetsEncrypt>,
     /// `http.tls.minimumtls`.
     pub minimum: TlsVersion,
     /// `http.tls.ciphersuites`: by the names of Go; empty for all that are safe.
@@ -45,6 +47,9 @@ pub enum ClientAuth {
     RequireAndVerify,
 }
 
+/// The file that holds both, where they come by themselves.
+const CERTIFICATE: &str = "certificate.pem";
+
 // === impl Tls ===
 
 impl Tls {
@@ -54,10 +59,19 @@ impl Tls {
         if tls.entries().iter().all(|entry| entry.node.is_unset()) {
             return Ok(None);
         }
-        let needed = |key| set(tls, key)?.ok_or_else(|| tls.error(format!("{key} is missing")));
+        let lets_encrypt = LetsEncrypt::read(&tls.section("letsencrypt")?)?;
+        let file = |key| match (set::<PathBuf>(tls, key)?, &lets_encrypt) {
+            (Some(file), None) => Ok(file),
+            (None, Some(settings)) => Ok(settings.cache.join(CERTIFICATE)),
+            (Some(_), Some(_)) => {
+                Err(tls.error(format!("{key} and letsencrypt are two ways to a certificate")))
+            }
+            (None, None) => Err(tls.error(format!("{key} is missing"))),
+        };
         let tls = Self {
-            certificate: needed("certificate")?,
-            key: needed("key")?,
+            certificate: file("certificate")?,
+            key: file("key")?,
+            lets_encrypt: lets_encrypt.clone(),
             minimum: set(tls, "minimumtls")?.unwrap_or_default(),
             cipher_suites: list(tls, "ciphersuites")?,
             client_cas: list(tls, "clientcas")?,

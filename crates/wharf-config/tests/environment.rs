@@ -189,7 +189,7 @@ fn errors_name_the_variable() {
         (
             "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0",
             "x",
-            "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0: http.tls.letsencrypt: certificates from Let's",
+            "REGISTRY_HTTP_TLS_LETSENCRYPT_HOSTS_0: http.tls.letsencrypt: cachefile is missing",
         ),
         (
             "REGISTRY_HTTP_TLS_MINIMUMTLS",

@@ -1,10 +1,13 @@
 //! Configurations, and what they are told.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use wharf_config::{
-    CacheSize, ClientAuth, Configuration, Driver, Formatter, Header, Level, Loaded, Platform,
-    Platforms, Tls, TlsVersion, TrustedProxies,
+    Address, CacheSize, ClientAuth, Configuration, Driver, Formatter, Header, LetsEncrypt, Level,
+    Loaded, Platform, Platforms, Tls, TlsVersion, TrustedProxies,
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -244,7 +247,21 @@ fn tls_is_read() {
         let configuration = with(&format!("http: {{tls: {{certificate: /c, key: /k, {more}}}}}"));
         configuration.http.tls.expect("it is set")
     };
+    let text =
+        "http: {tls: {letsencrypt: {cachefile: /l, email: e, hosts: [A.b, c.d], httpaddr: ':80'}}}";
+    let by_itself = with(text).http.tls.expect("it is set");
+    assert_eq!(by_itself.certificate, PathBuf::from("/l/certificate.pem"));
+    let expected = LetsEncrypt {
+        cache: "/l".into(),
+        email: Some("e".to_owned()),
+        hosts: vec!["a.b".to_owned(), "c.d".to_owned()],
+        directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+        http_address: Some(Address { host: String::new(), port: 80 }),
+        authorities: Vec::new(),
+    };
+    assert_eq!(by_itself.lets_encrypt, Some(expected));
     let plain = Tls {
+        lets_encrypt: None,
         certificate: "/c".into(),
         key: "/k".into(),
         minimum: TlsVersion::Tls12,
@@ -373,8 +390,16 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "c.yml:3: http.tls.clientauth: expected verify-client-cert-if-given or require-and-",
         ),
         (
-            "http: {tls: {certificate: /c, key: /k, letsencrypt: {cachefile: /l}}}",
-            "c.yml:3: http.tls.letsencrypt: certificates from Let's Encrypt are not supported yet",
+            "http: {tls: {letsencrypt: {cachefile: /l}}}",
+            "c.yml:3: http.tls.letsencrypt: hosts is missing",
+        ),
+        (
+            "http: {tls: {letsencrypt: {cachefile: /l, hosts: ['*.a']}}}",
+            "c.yml:3: http.tls.letsencrypt.hosts.0: expected a name such as registry.example.com",
+        ),
+        (
+            "http: {tls: {certificate: /c, letsencrypt: {cachefile: /l, hosts: [a]}}}",
+            "c.yml:3: http.tls: certificate and letsencrypt are two ways to a certificate",
         ),
         (
             "proxy: {remoteurl: https://registry-1.docker.io}",

@@ -62,6 +62,9 @@ pub enum Error {
     /// The certificate or anything else of `http.tls` cannot be used.
     #[error("http.tls: {0}")]
     Tls(#[from] wharf_tls::Error),
+    /// Nobody can be asked for a certificate.
+    #[error("http.tls.letsencrypt: {0}")]
+    Acme(#[from] wharf_acme::Error),
     /// A file of `auth` cannot be used.
     #[error("{section}: {problem}")]
     Auth {

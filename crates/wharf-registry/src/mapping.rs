@@ -3,6 +3,7 @@
 //! Each file names the keys it reads; a test holds them against the schema, so that no key is read by
 //! nobody.
 
+pub(crate) mod acme;
 pub(crate) mod auth;
 pub(crate) mod cache;
 pub(crate) mod debug;
@@ -26,6 +27,7 @@ pub use driver::open as open_driver;
 pub fn keys() -> impl Iterator<Item = &'static str> {
     [
         &["version"],
+        acme::KEYS,
         auth::KEYS,
         cache::KEYS,
         debug::KEYS,

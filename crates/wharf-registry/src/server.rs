@@ -10,6 +10,7 @@ use std::{
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
+use wharf_acme::Manager;
 use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
@@ -34,6 +35,8 @@ pub struct Server {
     place: String,
     /// `None` for plain TCP.
     tls: Option<Acceptor>,
+    /// Whoever renews the certificate.
+    acme: Option<Manager>,
     drain: Duration,
     purging: Option<(Arc<dyn Driver>, Schedule)>,
     control: Control,
@@ -127,6 +130,9 @@ impl Server {
         let served = match self.tls {
             None => wharf_http::serve(listener, app, shutdown, drain).await,
             Some(tls) => {
+                if let Some(acme) = self.acme {
+                    background.spawn(acme.keep(tls.clone()));
+                }
                 let acceptor = tls.clone();
                 background.spawn(async move { acceptor.keep_renewed(mapping::tls::RENEWAL).await });
                 wharf_http::serve_secure(listener, Secured(tls), app, shutdown, drain).await
@@ -165,6 +171,7 @@ impl ServerBuilder<'_> {
         let options = mapping::storage::options(configuration)?;
         let read_only = options.read_only.clone();
         let http = &configuration.http;
+        let acme = mapping::acme::manager(http.tls.as_ref()).await?;
         let tls = http.tls.as_ref().map(|tls| mapping::tls::options(tls, http.http2));
         let tls = tls.map(|options| Acceptor::new(&options)).transpose()?;
         let guard = mapping::auth::guard(configuration.auth.as_ref(), http)?;
@@ -221,6 +228,7 @@ impl ServerBuilder<'_> {
             listener,
             address,
             tls,
+            acme,
             drain: http.drain_timeout,
             purging: schedule.map(|schedule| (driver, schedule)),
             beside,

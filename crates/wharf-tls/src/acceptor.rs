@@ -9,11 +9,12 @@ use rustls::{
         ClientHello, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier,
     },
 };
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
 use tokio_rustls::LazyConfigAcceptor;
 
 use crate::{
     Clients, Demand, Error, Options, Renewal, Stream,
+    challenges::Challenges,
     pair::Pair,
     pem, plain,
     suites::{self, prefers_chacha},
@@ -23,6 +24,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Acceptor {
     pair: Arc<Pair>,
+    challenges: Arc<Challenges>,
     /// Where our order of cipher suites counts.
     ours: Arc<ServerConfig>,
     /// Where the client's order counts.
@@ -38,7 +40,9 @@ impl Acceptor {
             cipher_suites: suites::choose(&options.suites, options.minimum)?,
             ..aws_lc_rs::default_provider()
         });
-        let pair = Arc::new(Pair::open(&options.certificate, &options.key, Arc::clone(&provider))?);
+        let pair =
+            Pair::open(&options.certificate, &options.key, options.awaited, Arc::clone(&provider))?;
+        let (pair, challenges) = (Arc::new(pair), Challenges::new(Arc::clone(&provider)));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(suites::versions(options.minimum))
             .map_err(setup)?;
@@ -53,7 +57,8 @@ impl Acceptor {
         theirs.session_storage = Arc::new(NoServerSessionStorage {});
         let mut ours = theirs.clone();
         ours.ignore_client_order = true;
-        Ok(Self { pair, ours: Arc::new(ours), theirs: Arc::new(theirs) })
+        let challenges = Arc::new(challenges);
+        Ok(Self { pair, challenges, ours: Arc::new(ours), theirs: Arc::new(theirs) })
     }
 
     /// Shakes hands with a client. This lasts as long as the client likes: whoever calls has to set a
@@ -64,12 +69,38 @@ impl Acceptor {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP to a port of TLS"));
         }
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let challenge = self.challenges.config(&hello.client_hello()).map_err(io::Error::other)?;
+        if let Some(config) = challenge {
+            hello.into_stream(config).await?.shutdown().await?;
+            return Err(io::Error::other("an authority has asked whose host this is"));
+        }
         let config = self.config(&hello.client_hello());
         Ok(Stream::new(hello.into_stream(config).await?))
     }
 
     fn config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
         Arc::clone(if prefers_chacha(hello.cipher_suites()) { &self.theirs } else { &self.ours })
+    }
+
+    /// Shows this certificate, with its key (PKCS #8), to an authority that asks whose host it is
+    /// (RFC 8737).
+    pub fn answer_challenge(
+        &self,
+        host: &str,
+        certificate: Vec<u8>,
+        key: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.challenges.show(host, certificate, key)
+    }
+
+    /// Shows it no longer.
+    pub fn end_challenge(&self, host: &str) {
+        self.challenges.end(host);
+    }
+
+    /// Whether there is no certificate yet, or less than a third of its time is left.
+    pub fn has_aged(&self) -> bool {
+        self.pair.has_aged()
     }
 
     /// Looks whether certificate and key were replaced on disk; new connections then get the new
@@ -120,6 +151,6 @@ fn verifier(
     builder.build().map_err(setup)
 }
 
-fn setup(error: impl fmt::Display) -> Error {
+pub(crate) fn setup(error: impl fmt::Display) -> Error {
     Error::Setup(error.to_string())
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod acceptor;
+mod challenges;
 mod error;
 mod options;
 mod pair;

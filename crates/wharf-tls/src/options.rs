@@ -10,6 +10,8 @@ pub struct Options {
     pub certificate: PathBuf,
     /// A PEM file with the private key of the certificate; it may be the same file.
     pub key: PathBuf,
+    /// Whether the files may be missing at first. Nobody is served before they are there.
+    pub awaited: bool,
     /// The oldest version that is spoken.
     pub minimum: Version,
     /// The cipher suites that are offered, by the names that Go has for them; all that there are if
@@ -59,6 +61,7 @@ impl Options {
         Self {
             certificate: certificate.into(),
             key: key.into(),
+            awaited: false,
             minimum: Version::default(),
             suites: Vec::new(),
             clients: None,

@@ -23,7 +23,8 @@ pub(crate) struct Pair {
     certificate: PathBuf,
     key: PathBuf,
     provider: Arc<CryptoProvider>,
-    current: RwLock<Arc<CertifiedKey>>,
+    /// `None` until there is one.
+    current: RwLock<Option<Arc<CertifiedKey>>>,
     /// The files as they were when they were last read, with or without success.
     seen: Mutex<[Option<Stamp>; 2]>,
 }
@@ -54,17 +55,32 @@ impl Pair {
     pub(crate) fn open(
         certificate: &Path,
         key: &Path,
+        awaited: bool,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         // Looked at before they are read: what is written in between is a change.
         let seen = [Stamp::of(certificate), Stamp::of(key)];
+        let is_awaited = awaited && seen.contains(&None);
+        let current = if is_awaited { None } else { Some(load(certificate, key, &provider)?) };
         Ok(Self {
-            current: RwLock::new(load(certificate, key, &provider)?),
+            current: RwLock::new(current),
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             provider,
             seen: Mutex::new(seen),
         })
+    }
+
+    /// Whether there is none, or less than a third of its time is left.
+    pub(crate) fn has_aged(&self) -> bool {
+        let Some(pair) = self.now() else { return true };
+        let validity = pair.cert.first().and_then(Validity::of);
+        // What is not understood will not be understood better by asking for another one.
+        validity.is_some_and(|validity| validity.has_aged(Timestamp::now()))
+    }
+
+    fn now(&self) -> Option<Arc<CertifiedKey>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the files again if they are not what they were. It is tried once for each change: of a
@@ -78,7 +94,7 @@ impl Pair {
         *seen = now;
         match load(&self.certificate, &self.key, &self.provider) {
             Ok(pair) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = pair;
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(pair);
                 Renewal::Renewed
             }
             Err(error) => Renewal::Kept(error),
@@ -88,7 +104,7 @@ impl Pair {
 
 impl ResolvesServerCert for Pair {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        self.now()
     }
 }
 

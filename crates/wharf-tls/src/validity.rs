@@ -48,10 +48,24 @@ impl Validity {
         early.then(|| format!("is not valid before {}", readable(&self.begins)))
     }
 
+    /// Whether less than a third of it is left.
+    pub(crate) fn has_aged(&self, now: Timestamp) -> bool {
+        let (Some(begins), Some(ends)) = (moment(&self.begins), moment(&self.ends)) else {
+            return false;
+        };
+        let now = now.as_second();
+        ends - now < (ends - begins) / 3
+    }
+
     /// When it ends, for people.
     pub(crate) fn end(&self) -> String {
         readable(&self.ends)
     }
+}
+
+/// Fourteen digits of UTC as seconds since 1970.
+fn moment(digits: &str) -> Option<i64> {
+    Some(readable(digits).parse::<Timestamp>().ok()?.as_second())
 }
 
 /// Takes one value off the front: what is in it, and what is behind it.
@@ -130,6 +144,14 @@ mod tests {
         assert_eq!(over, "has expired, it was valid until 2022-04-05T00:00:00Z");
         let early = problem("2020-01-01T00:00:00Z").expect("early");
         assert_eq!(early, "is not valid before 2020-02-03T00:00:00Z");
+    }
+
+    #[test]
+    fn it_has_aged_when_less_than_a_third_is_left() {
+        let validity = Validity::of(&certificate(2020, 2023)).expect("understood");
+        let has_aged = |now: &str| validity.has_aged(now.parse().expect("a time"));
+        assert!(!has_aged("2020-02-03T00:00:00Z") && !has_aged("2022-02-01T00:00:00Z"));
+        assert!(has_aged("2022-05-01T00:00:00Z") && has_aged("2024-01-01T00:00:00Z"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) struct Secured(pub(crate) Acceptor);
 /// The options of an acceptor, of which HTTP/2 is spoken if the surface does.
 pub(crate) fn options(tls: &Tls, http2: bool) -> Options {
     // Every field is named, so that a new one is not forgotten here.
-    let Tls { certificate, key, minimum, cipher_suites, client_cas, client_auth } = tls;
+    let Tls { certificate, key, lets_encrypt, minimum, cipher_suites, client_cas, client_auth } =
+        tls;
     let clients = Clients {
         authorities: client_cas.clone(),
         demand: match client_auth {
@@ -36,6 +37,7 @@ pub(crate) fn options(tls: &Tls, http2: bool) -> Options {
     Options {
         certificate: certificate.clone(),
         key: key.clone(),
+        awaited: lets_encrypt.is_some(),
         minimum: match minimum {
             TlsVersion::Tls12 => Version::Tls12,
             TlsVersion::Tls13 => Version::Tls13,
