@@ -8,8 +8,8 @@ use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
 use crate::{
-    Outcome, check_layers, codegen, conformance, deps, differential, dist, e2e, examples, process,
-    stores,
+    Outcome, acme, check_layers, codegen, conformance, deps, differential, dist, e2e, examples,
+    process, stores,
 };
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -70,6 +70,7 @@ const STEPS: &[Step] = &[
     Step { name: "stores", long: false, run: || stores::run(&task(&[])) },
     Step { name: "redis", long: false, run: redis },
     Step { name: "e2e", long: false, run: e2e_required },
+    Step { name: "acme", long: false, run: || acme::run(&task(&["--install"])) },
     Step { name: "crash", long: false, run: crash },
     Step { name: "compat", long: false, run: compat },
     Step { name: "differential", long: false, run: || differential::run(&task(&[])) },

@@ -6,6 +6,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod acme;
 mod bench;
 mod check_layers;
 mod ci;
@@ -40,6 +41,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Acme(acme::Args),
     Bench(bench::Args),
     CheckLayers(check_layers::Args),
     Codegen(codegen::Args),
@@ -70,6 +72,7 @@ fn main() -> std::process::ExitCode {
 impl Task {
     fn run(self) -> Outcome {
         match self {
+            Task::Acme(args) => acme::run(&args),
             Task::Bench(args) => bench::run(&args),
             Task::CheckLayers(args) => check_layers::run(&args),
             Task::Codegen(args) => codegen::run(&args),
