@@ -26,9 +26,12 @@ fn every_key_of_the_schema_is_read() {
             DRIVERS.iter().find(|(driver, _)| path.starts_with(&format!("storage.{driver}.")));
         let (driver, needs) = drivers.copied().unwrap_or(("filesystem", ""));
         let driver = if path == "storage.inmemory" { "inmemory" } else { driver };
-        let tls = match path.starts_with("http.tls") {
-            true => "http: {tls: {certificate: /c, key: /k, clientcas: /a}}",
-            false => "",
+        let tls = match path.split('.').nth(2).filter(|_| path.starts_with("http.tls")) {
+            Some("letsencrypt") => {
+                "http: {tls: {letsencrypt: {hosts: [h.example], cachefile: /c}}}"
+            }
+            Some(_) => "http: {tls: {certificate: /c, key: /k, clientcas: /a}}",
+            None => "",
         };
         let auth = match path.split('.').nth(1).filter(|_| path.starts_with("auth.")) {
             Some("silly") => "auth: {silly: {realm: r, service: s}}",

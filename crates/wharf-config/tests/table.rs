@@ -64,6 +64,7 @@ const AROUND: &[(&str, &str)] = &[
     ("notifications.endpoints.", "notifications: {endpoints: [{url: 'http://u'}]}"),
     ("http.net", "http: {addr: ':5000'}"),
     ("http.tls.", "http: {tls: {certificate: /c, key: /k, clientcas: [/a]}}"),
+    ("http.tls.letsencrypt.", "http: {tls: {letsencrypt: {hosts: [h.example], cachefile: /c}}}"),
     ("http.debug.", "http: {debug: {addr: ':1', prometheus: {enabled: true}}}"),
     ("http.debug.prometheus.enabled", "http: {debug: {addr: ':1'}}"),
     ("health.storagedriver.", "health: {storagedriver: {enabled: true}}"),

@@ -123,11 +123,12 @@ impl Create {
 
 fn parse_days(text: &str) -> Result<Duration, String> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let expected = || "expected a time such as 30d or 12h".to_owned();
     let time = match days {
         Some(days) => Duration::from_secs(24 * 3600) * days.min(1_000_000),
-        None => {
-            parse_duration(text).map_err(|_| "expected a time such as 30d or 12h".to_owned())?
-        }
+        // A configuration counts nanoseconds without a unit; nobody means these here.
+        None if !text.ends_with(|last: char| last.is_ascii_alphabetic()) => return Err(expected()),
+        None => parse_duration(text).map_err(|_| expected())?,
     };
     match time {
         Duration::ZERO => Err("it would have ended already".to_owned()),
