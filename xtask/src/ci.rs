@@ -8,8 +8,8 @@ use clap::Parser;
 
 use crate::workspace::{Package, Workspace, cargo};
 use crate::{
-    Outcome, acme, check_layers, codegen, conformance, deps, differential, dist, e2e, examples,
-    process, stores,
+    Outcome, acme, check_layers, codegen, conformance, deploy, deps, differential, dist, e2e,
+    examples, process, stores,
 };
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -28,11 +28,11 @@ const FUZZ_SECONDS: u64 = 30;
 
 /// Run everything that a change has to pass, and stop at the first step that fails.
 ///
-/// The steps: format, clippy, test, layers, codegen, docs, alone (every crate and its tests built by
+/// The steps: format, clippy, test, layers, codegen, docs, alone (every crate and its tests checked by
 /// themselves, and tested with unusual features), deps, deny, conformance (both local drivers), stores
-/// (S3 and Azure), redis, e2e (four clients), crash (200 kills), compat (stores exchanged with
-/// distribution), differential (answers compared with distribution's), examples (its configurations
-/// tried).
+/// (S3 and Azure), redis, e2e (four clients), acme (a certificate of pebble), crash (200 kills), compat
+/// (stores exchanged with distribution), differential (answers compared with distribution's), examples
+/// (its configurations tried), deploy (what lies in deploy/).
 /// With --full also the long ones: e2e-all (every client that is there), fuzz, dist (the static binary
 /// and the container image, run by docker).
 #[derive(clap::Args)]
@@ -75,6 +75,7 @@ const STEPS: &[Step] = &[
     Step { name: "compat", long: false, run: compat },
     Step { name: "differential", long: false, run: || differential::run(&task(&[])) },
     Step { name: "examples", long: false, run: || examples::run(&task(&[])) },
+    Step { name: "deploy", long: false, run: || deploy::run(&task(&["--install"])) },
     Step { name: "e2e-all", long: true, run: || e2e::run(&task(&["--require", CLIENTS])) },
     Step { name: "fuzz", long: true, run: fuzz },
     Step { name: "dist", long: true, run: || dist::run(&task(&["--image"])) },
@@ -153,8 +154,8 @@ fn docs() -> Outcome {
 fn alone() -> Outcome {
     for package in &Workspace::load()?.packages {
         for features in package.variants() {
-            // With the usual features the tests have run; here it is about whether they build.
-            let test: &[&str] = if features.is_empty() { &["test", "--no-run"] } else { &["test"] };
+            // With the usual features the tests have run; here it is about whether they compile.
+            let test: &[&str] = if features.is_empty() { &["check", "--tests"] } else { &["test"] };
             for task in [&["check"], test] {
                 println!("{} --package {} {}", task.join(" "), package.name, features.join(" "));
                 let mut cargo = cargo();

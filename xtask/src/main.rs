@@ -12,6 +12,7 @@ mod check_layers;
 mod ci;
 mod codegen;
 mod conformance;
+mod deploy;
 mod deps;
 mod differential;
 mod dist;
@@ -46,6 +47,7 @@ enum Task {
     CheckLayers(check_layers::Args),
     Codegen(codegen::Args),
     Conformance(conformance::Args),
+    Deploy(deploy::Args),
     Deps(deps::Args),
     Differential(differential::Args),
     Dist(dist::Args),
@@ -77,6 +79,7 @@ impl Task {
             Task::CheckLayers(args) => check_layers::run(&args),
             Task::Codegen(args) => codegen::run(&args),
             Task::Conformance(args) => conformance::run(&args),
+            Task::Deploy(args) => deploy::run(&args),
             Task::Deps(args) => deps::run(&args),
             Task::Differential(args) => differential::run(&args),
             Task::Dist(args) => dist::run(&args),
