@@ -2,10 +2,7 @@
 //!
 //! Such a token says who somebody is, and nothing of what it is good for: that is for rules to say.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use moka::sync;
@@ -15,7 +12,13 @@ use wharf_digest::Digest;
 use crate::{
     Authenticate, Credentials, Identity, Presented, Rejection,
     identity::is_name,
-    token::{self, TokenError, cache::Cache, claims::Audience, jws::Jws, keys::Keys},
+    token::{
+        self, TokenError,
+        cache::Cache,
+        claims::{Audience, Validity},
+        jws::Jws,
+        keys::Keys,
+    },
 };
 
 /// Knows who the tokens of one issuer speak for. They are taken as bearer tokens, and in place of a
@@ -44,9 +47,7 @@ pub struct Options {
 /// What a genuine token has said.
 struct Known {
     identity: Identity,
-    /// Seconds since 1970.
-    expires: f64,
-    not_before: f64,
+    validity: Validity,
 }
 
 /// The most tokens that are remembered.
@@ -97,13 +98,13 @@ impl Oidc {
         if let Some((of, known)) = self.known.get(&hash)
             && of == generation
         {
-            known.is_of(now, leeway).map_err(Rejection::Invalid)?;
+            known.validity.covers(now, leeway).map_err(Rejection::Invalid)?;
             return Ok(known.identity.clone());
         }
         // The claims are those of the payload that is signed.
         self.keys.verified(jws, now).await?;
         let known = self.options.read(claims).map_err(Rejection::Invalid)?;
-        known.is_of(now, leeway).map_err(Rejection::Invalid)?;
+        known.validity.covers(now, leeway).map_err(Rejection::Invalid)?;
         let identity = known.identity.clone();
         self.known.insert(hash, (generation, Arc::new(known)));
         Ok(identity)
@@ -152,8 +153,10 @@ impl Options {
         }
         Ok(Known {
             identity: Identity::named(name).in_groups(&self.groups_of(claims)?),
-            expires: time("exp").map_err(malformed)?.ok_or_else(|| malformed("exp"))?,
-            not_before: time("nbf").map_err(malformed)?.unwrap_or_default(),
+            validity: Validity {
+                expires: time("exp").map_err(malformed)?.ok_or_else(|| malformed("exp"))?,
+                not_before: time("nbf").map_err(malformed)?.unwrap_or_default(),
+            },
         })
     }
 
@@ -173,22 +176,5 @@ impl Options {
             return Err(format!("the token has more than {MOST_GROUPS} groups"));
         }
         Ok(groups.iter().map(|group| format!("{}{group}", self.prefix)).collect())
-    }
-}
-
-// === impl Known ===
-
-impl Known {
-    /// Whether this is its time.
-    fn is_of(&self, now: SystemTime, leeway: Duration) -> Result<(), String> {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let leeway = leeway.as_secs_f64();
-        if now > self.expires + leeway {
-            return Err("the token has expired".to_owned());
-        }
-        if now < self.not_before - leeway {
-            return Err("the token is not valid yet".to_owned());
-        }
-        Ok(())
     }
 }

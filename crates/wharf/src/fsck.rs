@@ -1,7 +1,6 @@
 //! `wharf fsck`.
 
 use std::{
-    error::Error,
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -10,14 +9,13 @@ use std::{
 
 use wharf_registry::{
     driver::Driver,
-    maintenance::{
-        fsck::{self, Finding, Options, Progress, Stage, Watch},
-        lease::{Kind, Lease, Timing},
-    },
-    open_store,
+    maintenance::fsck::{self, Finding, Options, Progress, Stage, Watch},
 };
 
-use crate::{alone, load, log, progress::Line, signals};
+use crate::{
+    alone::{self, Minds, Outcome},
+    progress::Line,
+};
 
 /// Check the store, and repair it
 ///
@@ -77,46 +75,16 @@ struct Console {
 }
 
 /// Checks.
-pub(crate) fn check(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
-    let load::Found { loaded, .. } = load::load(args.config.as_deref())?;
-    log::to_stderr()?;
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let driver = open_store(&loaded.configuration).await?;
-        let interrupted = signals::first()?;
-        if !args.repair {
-            return tokio::select! {
-                done = run(driver, args) => done,
-                code = interrupted => Ok(ExitCode::from(code)),
-            };
-        }
-        let begun = Lease::begin(Arc::clone(&driver), Kind::Collecting, Timing::default());
-        let lease = begun.await?;
-        let done = tokio::select! {
-            done = repair(driver, args, &lease) => done,
-            code = interrupted => Ok(ExitCode::from(code)),
-        };
-        lease.end().await;
-        done
-    })
+pub(crate) fn check(args: &Args) -> Outcome {
+    let minds = match (args.repair, args.force) {
+        (false, _) => Minds::Nobody,
+        (true, true) => Minds::Itself,
+        (true, false) => Minds::Others,
+    };
+    alone::work(args.config.as_deref(), minds, async |driver| run(driver, args).await)
 }
 
-/// Repairs, unless somebody else is at work.
-async fn repair(
-    driver: Arc<dyn Driver>,
-    args: &Args,
-    lease: &Lease,
-) -> Result<ExitCode, Box<dyn Error>> {
-    if !args.force && !alone::on_the_store(lease).await? {
-        return Ok(ExitCode::from(alone::REFUSED));
-    }
-    run(driver, args).await
-}
-
-async fn run(driver: Arc<dyn Driver>, args: &Args) -> Result<ExitCode, Box<dyn Error>> {
+async fn run(driver: Arc<dyn Driver>, args: &Args) -> Outcome {
     let options = Options {
         repair: args.repair,
         relink: args.relink,

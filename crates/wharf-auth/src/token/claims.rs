@@ -25,9 +25,14 @@ pub(crate) struct Verified {
     subject: Option<Subject>,
     entries: Vec<Entry>,
     ours: Ours,
-    /// Seconds since 1970.
-    expires: f64,
-    not_before: f64,
+    validity: Validity,
+}
+
+/// When a token counts, in seconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Validity {
+    pub(crate) expires: f64,
+    pub(crate) not_before: f64,
 }
 
 /// What a token grants of one resource.
@@ -95,19 +100,18 @@ impl Expected {
             subject: subject.map(|subject| Subject(subject.into())),
             entries: claims.access,
             ours: claims.wharf.unwrap_or_default(),
-            expires: claims.exp,
-            not_before: claims.nbf.unwrap_or(0.0),
+            validity: Validity { expires: claims.exp, not_before: claims.nbf.unwrap_or(0.0) },
         };
         verified.is_of(now, self.leeway)?;
         Ok(verified)
     }
 }
 
-// === impl Verified ===
+// === impl Validity ===
 
-impl Verified {
-    /// Whether this is its time.
-    pub(crate) fn is_of(&self, now: SystemTime, leeway: Duration) -> Result<(), String> {
+impl Validity {
+    /// Whether this is its time; if not, why.
+    pub(crate) fn covers(&self, now: SystemTime, leeway: Duration) -> Result<(), String> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let leeway = leeway.as_secs_f64();
         if now > self.expires + leeway {
@@ -117,6 +121,15 @@ impl Verified {
             return Err("the token is not valid yet".to_owned());
         }
         Ok(())
+    }
+}
+
+// === impl Verified ===
+
+impl Verified {
+    /// Whether this is its time; if not, why.
+    pub(crate) fn is_of(&self, now: SystemTime, leeway: Duration) -> Result<(), String> {
+        self.validity.covers(now, leeway)
     }
 
     pub(crate) fn identity(self: Arc<Self>) -> Identity {
