@@ -2,7 +2,8 @@
 //!
 //! Behind a proxy everybody has the same address. So where a proxy is trusted by name, the client is
 //! whom it names: the last one in `Forwarded` or `X-Forwarded-For` that is no such proxy itself, as
-//! all before that may be made up. Where anybody may speak for others, nobody is believed here.
+//! all before that may be made up, or the first one if all are. A proxy that names nobody speaks for
+//! many, and has no limit. Where anybody may speak for others, nobody is believed here.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -35,7 +36,7 @@ impl Clients {
         (!self.is_proxy(remote, address)).then(|| network(address))
     }
 
-    /// The address that a request counts for, `None` if it came over a socket file by itself.
+    /// The address that a request counts for, `None` if it came from a proxy that names nobody.
     pub(crate) fn of_request(&self, remote: SocketAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let address = remote.ip().to_canonical();
         if !self.is_proxy(remote, address) {
@@ -48,15 +49,22 @@ impl Clients {
                 named.and_then(|named| self.last(named.to_str().ok()?, address_of))
             }
         };
-        named.or((remote != NOWHERE).then_some(address)).map(network)
+        named.map(network)
     }
 
-    /// The last one of a list that is no proxy.
+    /// The last one of a list that is no proxy, or else the first proxy.
     fn last(&self, list: &str, read: impl Fn(&str) -> Option<IpAddr>) -> Option<IpAddr> {
-        let nodes = list.rsplit(',').take(MOST_PROXIES).map(|element| read(element.trim()));
-        let is_client = |address: &IpAddr| !self.proxies.iter().any(|net| net.contains(address));
-        // What is no address is not known, and what stands before it is not believed.
-        nodes.map_while(|node| node.map(|address| address.to_canonical())).find(is_client)
+        let mut client = None;
+        for element in list.rsplit(',').take(MOST_PROXIES) {
+            // What is no address is not known, and what stands before it is not believed.
+            let Some(address) = read(element.trim()) else { break };
+            let address = address.to_canonical();
+            client = Some(address);
+            if !self.proxies.iter().any(|network| network.contains(&address)) {
+                break;
+            }
+        }
+        client
     }
 
     fn is_proxy(&self, remote: SocketAddr, address: IpAddr) -> bool {
@@ -123,7 +131,7 @@ mod tests {
         check("[::ffff:10.0.0.1]:1", &[header], Some("192.0.2.7"));
         check("0.0.0.0:0", &[header], Some("192.0.2.7"));
         check("192.0.2.1:1", &[header], Some("192.0.2.1"));
-        check(PROXY, &[], Some("10.0.0.1"));
+        check(PROXY, &[], None);
         check("0.0.0.0:0", &[], None);
         let anyone = Clients::new(None);
         let headers = [(FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"))];
@@ -135,8 +143,9 @@ mod tests {
     fn what_a_client_says_of_itself_does_not_count() {
         let list = |text| [("x-forwarded-for", text)];
         check(PROXY, &list("1.2.3.4, 192.0.2.7, 10.1.1.1"), Some("192.0.2.7"));
-        check(PROXY, &list("1.2.3.4, unknown, 10.1.1.1"), Some("10.0.0.1"));
-        check(PROXY, &list("10.1.1.1"), Some("10.0.0.1"));
+        check(PROXY, &list("1.2.3.4, unknown, 10.1.1.1"), Some("10.1.1.1"));
+        check(PROXY, &list("10.1.1.1"), Some("10.1.1.1"));
+        check(PROXY, &list("10.1.1.1, 10.2.2.2"), Some("10.1.1.1"));
         let twice = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "192.0.2.7")];
         check(PROXY, &twice, Some("192.0.2.7"));
     }
@@ -151,7 +160,7 @@ mod tests {
             Some("192.0.2.7"),
         );
         check(PROXY, &forwarded("for=\"[2001:db8::1]:80\""), Some("2001:db8::"));
-        check(PROXY, &forwarded("for=_hidden"), Some("10.0.0.1"));
+        check(PROXY, &forwarded("for=_hidden"), None);
         check(PROXY, &[("x-forwarded-for", "2001:db8:0:1:2::3")], Some("2001:db8:0:1::"));
         check("[2001:db8::1:2:3:4]:1", &[], Some("2001:db8::"));
     }

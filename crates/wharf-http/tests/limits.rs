@@ -31,9 +31,14 @@ fn limits(limits: Limits) -> Options {
 
 /// A client in the middle of sending a body of 10 bytes.
 async fn busy(server: &Server) -> (Client, String) {
+    busy_as(server, "X-Nothing: 0").await
+}
+
+/// The same, with a header that says who it is.
+async fn busy_as(server: &Server, who: &str) -> (Client, String) {
     let begun = server.send("POST", "/v2/app/blobs/uploads/", &[], b"").await;
     let mut client = server.client().await;
-    let head = ["Content-Length: 10".to_owned(), "Expect: 100-continue".to_owned()];
+    let head = ["Content-Length: 10", "Expect: 100-continue", who].map(str::to_owned);
     client.raw("PATCH", &begun.location(), &head, b"").await;
     assert_eq!(client.answer("PATCH").await.status, 100);
     (client, begun.location())
@@ -69,11 +74,25 @@ async fn a_proxy_names_the_address_that_counts() {
     let trusted_proxies = Some(vec!["127.0.0.0/8".parse().unwrap()]);
     let limits = Limits { requests_per_address: Some(1), ..Limits::default() };
     let server = Server::start(Options { limits, trusted_proxies, ..options() }).await;
-    let (_client, _) = busy(&server).await;
-    assert_eq!(server.get("/v2/").await.status, 429);
-    for header in ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"] {
-        assert_eq!(server.send("GET", "/v2/", &[header], b"").await.status, 200);
+    let (_client, _) = busy_as(&server, "X-Forwarded-For: 192.0.2.1").await;
+    for (header, status) in [
+        ("X-Forwarded-For: 192.0.2.1", 429),
+        ("Forwarded: for=192.0.2.1", 429),
+        ("X-Forwarded-For: 192.0.2.2", 200),
+        ("Forwarded: for=192.0.2.2", 200),
+    ] {
+        assert_eq!(server.send("GET", "/v2/", &[header], b"").await.status, status, "{header}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_names_nobody_speaks_for_many() {
+    let trusted_proxies = Some(vec!["127.0.0.0/8".parse().unwrap()]);
+    let limits = Limits { requests_per_address: Some(1), ..Limits::default() };
+    let server = Server::start(Options { limits, trusted_proxies, ..options() }).await;
+    let (_one, _) = busy(&server).await;
+    let (_other, _) = busy(&server).await;
+    assert_eq!(server.get("/v2/").await.status, 200);
 }
 
 #[tokio::test]
