@@ -233,7 +233,10 @@ impl App {
     ) -> Answered {
         let Asked { parts, mut body, mut counted, remote, id } = request;
         if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
-            let outcome = desk::visit(&**desk, &parts, &mut body, id, remote).await;
+            let outcome = match self.let_in(&parts) {
+                Ok(()) => desk::visit(&**desk, &parts, &mut body, id, remote).await,
+                Err(failure) => Err(failure),
+            };
             return Answered { outcome, unread: !body.ended(), counted };
         }
         let admitted = self.admit(&parts, id, remote, measurement).await;
@@ -289,6 +292,19 @@ impl App {
         tokio::spawn(work.in_current_span())
     }
 
+    /// Whether anything is served now, and to a request with such a head.
+    fn let_in(&self, parts: &Parts) -> Outcome<()> {
+        if let Some(reason) = self.gate.as_ref().and_then(|gate| gate.closed()) {
+            return Err(ErrorInfo::new(ErrorCode::Unavailable).with_detail(reason).into());
+        }
+        let Options { max_header_bytes, limits, .. } = self.options();
+        if head_size(parts) > *max_header_bytes || parts.headers.len() > limits.headers {
+            let error = ErrorInfo::new(ErrorCode::Unsupported).with_status(431);
+            return Err(error.with_message("the header of the request is too large").into());
+        }
+        Ok(())
+    }
+
     /// Finds what is asked for, and whether it may be.
     async fn admit(
         &self,
@@ -297,16 +313,8 @@ impl App {
         remote: SocketAddr,
         measurement: Option<&mut Measurement>,
     ) -> Outcome<(Target, &'static Row, Grant)> {
-        if let Some(reason) = self.gate.as_ref().and_then(|gate| gate.closed()) {
-            return Err(ErrorInfo::new(ErrorCode::Unavailable).with_detail(reason).into());
-        }
-        let path = parts.uri.path();
-        let method = parts.method.as_str();
-        let Options { max_header_bytes, limits, .. } = self.options();
-        if head_size(parts) > *max_header_bytes || parts.headers.len() > limits.headers {
-            let error = ErrorInfo::new(ErrorCode::Unsupported).with_status(431);
-            return Err(error.with_message("the header of the request is too large").into());
-        }
+        self.let_in(parts)?;
+        let (path, method) = (parts.uri.path(), parts.method.as_str());
         let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
         let below = below.ok_or_else(|| RouteError::NotFound(String::new()).info(method))?;
         let resolved = wharf_api::resolve(method, below);

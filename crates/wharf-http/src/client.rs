@@ -17,7 +17,7 @@ pub(crate) struct Clients {
     proxies: Vec<IpNet>,
 }
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The most proxies in a row that are looked at.
 const MOST_PROXIES: usize = 16;
@@ -42,34 +42,40 @@ impl Clients {
         if !self.is_proxy(remote, address) {
             return Some(network(address));
         }
-        let named = match headers.get_all(header::FORWARDED).iter().next_back() {
-            Some(forwarded) => self.last(forwarded.to_str().ok()?, node),
-            None => {
-                let named = headers.get_all(FORWARDED_FOR).iter().next_back();
-                named.and_then(|named| self.last(named.to_str().ok()?, address_of))
-            }
+        let is_proxy = |address| self.proxies.iter().any(|network| network.contains(&address));
+        let named = match headers.contains_key(header::FORWARDED) {
+            true => named(headers, &header::FORWARDED, node, is_proxy),
+            false => named(headers, &FORWARDED_FOR, address_of, is_proxy),
         };
         named.map(network)
-    }
-
-    /// The last one of a list that is no proxy, or else the first proxy.
-    fn last(&self, list: &str, read: impl Fn(&str) -> Option<IpAddr>) -> Option<IpAddr> {
-        let mut client = None;
-        for element in list.rsplit(',').take(MOST_PROXIES) {
-            // What is no address is not known, and what stands before it is not believed.
-            let Some(address) = read(element.trim()) else { break };
-            let address = address.to_canonical();
-            client = Some(address);
-            if !self.proxies.iter().any(|network| network.contains(&address)) {
-                break;
-            }
-        }
-        client
     }
 
     fn is_proxy(&self, remote: SocketAddr, address: IpAddr) -> bool {
         remote == NOWHERE || self.proxies.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Whom proxies name in a header: the last one that is no proxy itself, or the first one if all are.
+/// Each proxy adds to the end, of the line or by another line, so that what stands before somebody who
+/// is not known may be made up.
+pub(crate) fn named(
+    headers: &HeaderMap,
+    header: &HeaderName,
+    read: impl Fn(&str) -> Option<IpAddr>,
+    is_proxy: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    let lines = headers.get_all(header).iter().rev();
+    let elements = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    let mut client = None;
+    for element in elements.take(MOST_PROXIES) {
+        let Some(address) = read(element.trim()) else { break };
+        let address = address.to_canonical();
+        client = Some(address);
+        if !is_proxy(address) {
+            break;
+        }
+    }
+    client
 }
 
 /// The part of an address that one client has: of IPv6 everybody has a network of 64 bits.
@@ -148,6 +154,8 @@ mod tests {
         check(PROXY, &list("10.1.1.1, 10.2.2.2"), Some("10.1.1.1"));
         let twice = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "192.0.2.7")];
         check(PROXY, &twice, Some("192.0.2.7"));
+        let chain = [("x-forwarded-for", "1.2.3.4, 192.0.2.7"), ("x-forwarded-for", "10.1.1.1")];
+        check(PROXY, &chain, Some("192.0.2.7"));
     }
 
     #[test]

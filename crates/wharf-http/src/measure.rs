@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, request::Parts};
+use http::{Method, Uri, request::Parts};
 use wharf_api::Endpoint;
 
 use crate::{body::Witness, trace::Parent};
@@ -55,7 +55,7 @@ pub(crate) struct Measurement {
     endpoint: Option<Endpoint>,
     method: Method,
     request_id: Arc<str>,
-    path: String,
+    uri: Uri,
     parent: Option<Parent>,
     pub(crate) status: u16,
     received: Arc<AtomicU64>,
@@ -72,7 +72,7 @@ impl Measurement {
             endpoint: None,
             method: parts.method.clone(),
             request_id: Arc::clone(request_id),
-            path: parts.uri.path().to_owned(),
+            uri: parts.uri.clone(),
             parent: Parent::of(&parts.headers),
             status: 499,
             received: Arc::default(),
@@ -129,7 +129,7 @@ impl Drop for Measurement {
             sent: self.sent,
             took: self.begun.elapsed(),
             request_id: &self.request_id,
-            path: &self.path,
+            path: self.uri.path(),
             parent: self.parent,
         });
     }

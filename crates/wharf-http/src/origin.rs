@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use wharf_core::Origin;
 
-use crate::location::{Links, Way};
+use crate::{
+    client::{FORWARDED_FOR, named},
+    location::{Links, Way},
+};
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
 const REAL_IP: &str = "x-real-ip";
 
 /// How a client came this way.
@@ -16,22 +18,13 @@ pub(crate) fn of(links: &Links, way: Way<'_>) -> Origin {
     Origin { base: links.absolute("", way), client }
 }
 
-/// What proxies say about where a client is: the last address in their list that is none of theirs.
-/// Whoever may say anything is believed to the beginning of it.
+/// What proxies say about where a client is. Whoever may say anything is believed to the beginning.
 fn client(links: &Links, headers: &HeaderMap) -> Option<IpAddr> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let Some(list) = text(FORWARDED_FOR) else {
-        return text(REAL_IP)?.trim().parse().ok();
-    };
-    let addresses = list.split(',').rev().map_while(|entry| entry.trim().parse::<IpAddr>().ok());
-    let mut found = None;
-    for address in addresses {
-        found = Some(address);
-        if !links.trusts(SocketAddr::new(address, 1)) {
-            break;
-        }
+    if !headers.contains_key(FORWARDED_FOR) {
+        return headers.get(REAL_IP)?.to_str().ok()?.trim().parse().ok();
     }
-    found
+    let is_proxy = |address| links.trusts(SocketAddr::new(address, 1));
+    named(headers, &FORWARDED_FOR, |text| text.parse().ok(), is_proxy)
 }
 
 #[cfg(test)]
@@ -64,6 +57,8 @@ mod tests {
         assert_eq!(client_of(Some("192.168.0.0/16"), &list), None);
         let all_ours = [("x-forwarded-for", "10.0.0.9,10.0.0.3")];
         assert_eq!(client_of(Some("10.0.0.0/8"), &all_ours).as_deref(), Some("10.0.0.9"));
+        let two_lines = [("x-forwarded-for", "203.0.113.1"), ("x-forwarded-for", "198.51.100.2")];
+        assert_eq!(client_of(Some("10.0.0.0/8"), &two_lines).as_deref(), Some("198.51.100.2"));
         let real = [("x-real-ip", "2001:db8::1")];
         assert_eq!(client_of(Some("10.0.0.0/8"), &real).as_deref(), Some("2001:db8::1"));
         for nonsense in ["", "unknown", "203.0.113.1:80", "a, b"] {

@@ -75,9 +75,11 @@ impl Log {
     /// or a higher one.
     pub(crate) fn open(folder: &Path, segment: u64, least: u64) -> io::Result<Self> {
         let mut contents = Contents::default();
-        for first in firsts(folder)? {
+        let firsts = firsts(folder)?;
+        let ends = firsts.iter().skip(1).copied().chain([u64::MAX]);
+        for (&first, most) in firsts.iter().zip(ends) {
             let path = folder.join(file_name(first));
-            match scan(first, &fs::read(&path)?) {
+            match scan(first, most, &fs::read(&path)?) {
                 Some(found) => contents.segments.push_back(found),
                 None => fs::remove_file(&path)?,
             }
@@ -283,10 +285,12 @@ fn firsts(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(firsts)
 }
 
-/// What of a file counts; `None` if nothing does.
-fn scan(first: u64, bytes: &[u8]) -> Option<Segment> {
+/// What of a file counts, which ends where the next one begins at the latest; `None` if nothing does.
+fn scan(first: u64, most: u64, bytes: &[u8]) -> Option<Segment> {
     let (mut end, mut rest) = (first, bytes);
-    while let Some((_, behind)) = record::take(end, rest) {
+    while end < most
+        && let Some((_, behind)) = record::take(end, rest)
+    {
         (end, rest) = (end + 1, behind);
     }
     if !rest.is_empty() {

@@ -2,12 +2,18 @@
 
 mod support;
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use support::{Registry, check};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time::sleep,
 };
 use wharf_registry::auth::token::Signer;
 
@@ -86,6 +92,29 @@ async fn tokens_are_given_out_beside_the_api() {
     );
     check(&registry.ask("POST /token", "").await, 400, "a form is expected");
     check(&registry.ask("GET /v2/", alice).await, 200, "");
+    registry.stop().await;
+}
+
+/// The desk stands behind the same door as the API.
+#[tokio::test]
+async fn no_tokens_are_given_out_while_something_is_not_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = write(folder.path(), "htpasswd", &format!("alice:{SECRET}\n"));
+    let down = folder.path().join("down");
+    let registry = Registry::start(&format!(
+        "auth: {{htpasswd: {{path: '{users}'}}, issuer: {{service: s}}}}\n\
+         health: {{file: [{{file: '{}', interval: 20ms}}]}}",
+        down.display()
+    ))
+    .await;
+    check(&registry.ask("GET /token?service=s", "").await, 200, "");
+    fs::write(&down, "").expect("a file");
+    let begun = Instant::now();
+    while !registry.ask("GET /token?service=s", "").await.starts_with("HTTP/1.1 503 ") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the desk is still open");
+        sleep(Duration::from_millis(20)).await;
+    }
+    check(&registry.ask("GET /v2/", "").await, 503, "UNAVAILABLE");
     registry.stop().await;
 }
 

@@ -1,5 +1,7 @@
 //! Pages of numbers and health, and what happens while something is not well.
 
+mod support;
+
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -7,10 +9,12 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    net::TcpListener,
+    time::sleep,
 };
 use wharf_registry::{Server, config::Configuration};
+
+use support::send;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -40,17 +44,6 @@ async fn start(prometheus: &str, health: &str) -> Running {
 
 async fn get(address: SocketAddr, path: &str) -> String {
     send(address, &format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")).await
-}
-
-async fn send(address: SocketAddr, request: &str) -> String {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    timeout(PATIENCE, exchange).await.expect("in time").expect("an answer")
 }
 
 /// Asks until the answer has this status.

@@ -1,14 +1,18 @@
 //! A server that tells a webhook what happens.
 
+mod support;
+
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, oneshot},
     time::timeout,
 };
 use wharf_registry::{Server, config::Configuration};
+
+use support::send;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -49,17 +53,6 @@ fn configuration(folder: &Path, endpoints: &str) -> Configuration {
         folder.display()
     );
     Configuration::load(&text, "c.yml", []).expect("valid").configuration
-}
-
-async fn send(address: SocketAddr, request: &str) -> String {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    timeout(PATIENCE, exchange).await.expect("in time").expect("an answer")
 }
 
 async fn next(events: &mut mpsc::UnboundedReceiver<String>) -> String {

@@ -5,9 +5,10 @@ use std::{
     io::{self, BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// A running registry, killed with the value.
@@ -33,7 +34,7 @@ impl Server {
             .spawn()?;
         let stderr = child.stderr.take().expect("stderr is piped");
         let (found, address) = mpsc::channel();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 if let Some(address) = listening(&line) {
                     // The receiver is gone if this was not the first such line.
@@ -59,6 +60,19 @@ impl Server {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end, by SIGTERM, and says how it did. Fails if it is still there after a minute.
+    pub fn end(mut self) -> io::Result<ExitStatus> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(io::Error::other("the server does not end"))
     }
 
     /// Ends it as `kill -9` does, and waits until it is gone.

@@ -25,7 +25,8 @@ pub(crate) enum Command {
     ///
     /// SIGTERM and SIGINT let what was begun end, for as long as http.draintimeout says; a second
     /// one ends at once. SIGHUP has it read its configuration again: another log level, a renewed
-    /// certificate and maintenance.readonly take effect, and the log says what takes a restart.
+    /// certificate, notifications and maintenance.readonly take effect, and the log says what takes a
+    /// restart.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve {
         /// A config.yml of docker/distribution; without it, what REGISTRY_CONFIGURATION_PATH names,

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
 use wharf_digest::Digest;
+use wharf_testkit::process::Server;
 
 /// A store with one blob, which a repository links.
 struct Store {
@@ -74,14 +74,14 @@ fn what_cannot_be_done_is_1_and_what_cannot_be_meant_2() {
 fn it_repairs_nothing_while_a_server_writes() {
     let store = Store::new();
     fs::write(&store.link, "").expect("damaged");
-    let mut server = store.serve();
+    let server = store.serve();
     assert_eq!(store.check(&["-q"]).status.code(), Some(4));
     let refused = store.check(&["--repair"]);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(fs::read(&store.link).expect("there").is_empty());
     assert_eq!(store.check(&["--repair", "--force"]).status.code(), Some(0));
     assert!(!fs::read(&store.link).expect("there").is_empty());
-    end(&mut server);
+    end(server);
 }
 
 impl Store {
@@ -113,21 +113,11 @@ impl Store {
     }
 
     /// Serves the store; returns when it listens.
-    fn serve(&self) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-        command.arg("serve").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("started");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let listens =
-            |line: &Result<String, _>| line.as_ref().is_ok_and(|it| it.contains("listening"));
-        assert!(lines.any(|line| listens(&line)), "it does not listen");
-        std::thread::spawn(move || lines.count());
-        child
+    fn serve(&self) -> Server {
+        Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), &self.config).expect("it listens")
     }
 }
 
-fn end(server: &mut Child) {
-    let id = rustix::process::Pid::from_child(server);
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("told");
-    assert!(server.wait().expect("it ended").success());
+fn end(server: Server) {
+    assert!(server.end().expect("it ended").success());
 }

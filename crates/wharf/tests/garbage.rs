@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, SystemTime},
 };
 
 use tempfile::TempDir;
 use wharf_digest::Digest;
+use wharf_testkit::process::Server;
 
 /// A store with a blob that nothing refers to, and how to serve it.
 struct Store {
@@ -21,11 +21,11 @@ struct Store {
 #[test]
 fn it_refuses_while_a_server_writes_and_goes_on_when_it_has_ended() {
     let store = Store::new("");
-    let mut server = store.serve();
+    let server = store.serve();
     let refused = store.collect(&["-q"]);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     let message = String::from_utf8_lossy(&refused.stderr);
-    assert!(message.contains(&format!("process {} on", server.id())), "{message}");
+    assert!(message.contains(&format!("process {} on", server.pid())), "{message}");
     assert!(store.orphan.exists());
 
     // Looking is allowed.
@@ -33,7 +33,7 @@ fn it_refuses_while_a_server_writes_and_goes_on_when_it_has_ended() {
     assert_eq!(dry.status.code(), Some(0), "{dry:?}");
     assert!(store.orphan.exists());
 
-    end(&mut server);
+    end(server);
     let done = store.collect(&["-m"]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     let expected = format!(
@@ -50,22 +50,22 @@ fn it_refuses_while_a_server_writes_and_goes_on_when_it_has_ended() {
 #[test]
 fn a_server_that_only_reads_is_no_reason_to_refuse() {
     let store = Store::new(", maintenance: {readonly: {enabled: true}}");
-    let mut server = store.serve();
+    let server = store.serve();
     let done = store.collect(&["--quiet"]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert!(done.stdout.is_empty() && done.stderr.is_empty(), "{done:?}");
     assert!(!store.orphan.exists());
-    end(&mut server);
+    end(server);
 }
 
 #[test]
 fn it_can_be_forced() {
     let store = Store::new("");
-    let mut server = store.serve();
+    let server = store.serve();
     let done = store.collect(&["--force"]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert!(!store.orphan.exists());
-    end(&mut server);
+    end(server);
 }
 
 #[test]
@@ -129,16 +129,8 @@ impl Store {
     }
 
     /// Serves the store; returns when it listens.
-    fn serve(&self) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-        command.arg("serve").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("started");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let listens =
-            |line: &Result<String, _>| line.as_ref().is_ok_and(|it| it.contains("listening"));
-        assert!(lines.any(|line| listens(&line)), "it does not listen");
-        std::thread::spawn(move || lines.count());
-        child
+    fn serve(&self) -> Server {
+        Server::start(Path::new(env!("CARGO_BIN_EXE_wharf")), &self.config).expect("it listens")
     }
 
     fn collect(&self, arguments: &[&str]) -> Output {
@@ -148,8 +140,6 @@ impl Store {
     }
 }
 
-fn end(server: &mut Child) {
-    let id = rustix::process::Pid::from_child(server);
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("told");
-    assert!(server.wait().expect("it ended").success());
+fn end(server: Server) {
+    assert!(server.end().expect("it ended").success());
 }

@@ -1,4 +1,4 @@
-//! A registry with access control, and requests to it.
+//! A registry with access control, and requests to it or to any other.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -60,20 +60,30 @@ impl Registry {
 
 /// The answer over a connection, which ends with it.
 pub(crate) async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     request: &str,
     authorization: &str,
 ) -> String {
+    let authorization = match authorization {
+        "" => String::new(),
+        value => format!("authorization: {value}\r\n"),
+    };
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: registry.example:5000\r\nconnection: close\r\n\
+         content-length: 0\r\n{authorization}\r\n"
+    );
+    say(stream, &head).await
+}
+
+/// The answer of an address to this text, after which it closes the connection.
+pub(crate) async fn send(address: SocketAddr, request: &str) -> String {
+    let stream = timeout(PATIENCE, TcpStream::connect(address)).await.expect("in time");
+    say(stream.expect("connected"), request).await
+}
+
+async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     let exchange = async {
-        let authorization = match authorization {
-            "" => String::new(),
-            value => format!("authorization: {value}\r\n"),
-        };
-        let head = format!(
-            "{request} HTTP/1.1\r\nhost: registry.example:5000\r\nconnection: close\r\n\
-             content-length: 0\r\n{authorization}\r\n"
-        );
-        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
