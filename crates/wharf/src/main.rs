@@ -22,6 +22,7 @@ mod pages;
 mod progress;
 mod reload;
 mod serve;
+mod settle;
 mod signals;
 mod token;
 mod uploads;

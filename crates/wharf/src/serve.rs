@@ -5,7 +5,9 @@ use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
 use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
-use crate::{activation, auth, files, lines::Lines, load, log, reload::Reload, signals};
+use crate::{
+    activation, auth, files, lines::Lines, load, log, reload::Reload, settle::settle, signals,
+};
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -47,6 +49,7 @@ async fn run(
         );
     }
     let control = server.control();
+    settle();
     tokio::select! {
         ended = server.run(shutdown) => ended?,
         never = reload.at_each(hangups, control) => match never {},
