@@ -18,8 +18,8 @@ use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
 use crate::{
     driver::Options,
-    durable::Identity,
     fault::{is_absent, is_taken},
+    identity::{Identity, Seen},
     listing::Listings,
     place::HIDDEN,
     ready::{Kernel, Miss},
@@ -92,18 +92,33 @@ impl Disk {
         self.listings.page(self, path, request)
     }
 
-    /// The same if that takes no waiting; below `above` if that is given.
+    /// The same if that takes no waiting.
     pub(crate) fn list_now(
         &self,
-        above: Option<&File>,
         path: &StoragePath,
         request: ListRequest<'_>,
     ) -> Result<Listing, Miss> {
-        let folder = match above {
-            Some(above) => self.kernel.open(above, path.as_str(), SEEN)?,
-            None => self.folder_now(path)?,
+        self.page_now(Seen::of(self.folder_now(path)?), request)
+    }
+
+    /// The same of a folder below an open one. Where its neighbour is in memory it is taken to be, too.
+    pub(crate) fn list_below_now(
+        &self,
+        above: &File,
+        path: &StoragePath,
+        request: ListRequest<'_>,
+        is_near: bool,
+    ) -> Result<Listing, Miss> {
+        let seen = match is_near {
+            true => Ok(self.kernel.see(above, path.as_str())?),
+            false => Seen::of(self.kernel.open(above, path.as_str(), SEEN)?),
         };
-        self.listings.page_now(&folder, request).ok_or(Miss::Later)
+        self.page_now(seen, request)
+    }
+
+    fn page_now(&self, seen: io::Result<Seen>, request: ListRequest<'_>) -> Result<Listing, Miss> {
+        let page = seen.ok().and_then(|seen| self.listings.page_now(seen, request));
+        page.ok_or(Miss::Later)
     }
 
     /// A folder that is there, to be described or gone on from, if that takes no waiting.

@@ -216,7 +216,7 @@ impl Driver for FsDriver {
     }
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
-        let listed = self.now(folder, |tree| match tree.disk.list_now(None, folder, request) {
+        let listed = self.now(folder, |tree| match tree.disk.list_now(folder, request) {
             Ok(page) => Some(Ok(page)),
             Err(Miss::Absent) => Some(Ok(Listing::default())),
             Err(Miss::Later) => None,

@@ -16,12 +16,13 @@ use crate::{
 trait Look: Clone + Send + 'static {
     type Found: Send + 'static;
 
-    /// What is there, if that takes no waiting.
+    /// What is there, if that takes no waiting; `is_near` is whether the one before took none.
     fn now(
         &self,
         tree: &Tree,
         folder: (&StoragePath, &File),
         path: &StoragePath,
+        is_near: bool,
     ) -> Result<Self::Found, Miss>;
 
     /// What is there, on a thread that may wait.
@@ -127,15 +128,19 @@ impl Tree {
             return paths.iter().map(|_| None).collect();
         }
         let open = self.disk.folder_now(folder);
-        let now = |path: &StoragePath| match &open {
-            Ok(open) => look.now(self, (folder, open), path),
-            Err(Miss::Absent) => Err(Miss::Absent),
-            Err(Miss::Later) => Err(Miss::Later),
-        };
-        let found = paths.iter().map(|path| match now(path) {
-            Ok(found) => Some(Ok(found)),
-            Err(Miss::Absent) => Some(look.absent(folder.append(path))),
-            Err(Miss::Later) => None,
+        let mut is_near = false;
+        let found = paths.iter().map(|path| {
+            let now = match &open {
+                Ok(open) => look.now(self, (folder, open), path, is_near),
+                Err(Miss::Absent) => Err(Miss::Absent),
+                Err(Miss::Later) => Err(Miss::Later),
+            };
+            is_near = now.is_ok();
+            match now {
+                Ok(found) => Some(Ok(found)),
+                Err(Miss::Absent) => Some(look.absent(folder.append(path))),
+                Err(Miss::Later) => None,
+            }
         });
         found.collect()
     }
@@ -151,6 +156,7 @@ impl Look for Small {
         tree: &Tree,
         (folder, open): (&StoragePath, &File),
         path: &StoragePath,
+        _: bool,
     ) -> Result<Bytes, Miss> {
         let content = tree.small_now(open, path, self.0)?;
         // Whoever gives the name is waited for, and not on this thread.
@@ -184,8 +190,9 @@ impl Look for Pages {
         tree: &Tree,
         (_, open): (&StoragePath, &File),
         path: &StoragePath,
+        is_near: bool,
     ) -> Result<Listing, Miss> {
-        tree.disk.list_now(Some(open), path, self.request())
+        tree.disk.list_below_now(open, path, self.request(), is_near)
     }
 
     fn slowly(&self, tree: &Tree, path: &StoragePath) -> Result<Listing> {

@@ -38,6 +38,7 @@ mod driver;
 mod durable;
 mod each;
 mod fault;
+mod identity;
 mod listing;
 mod names;
 mod place;

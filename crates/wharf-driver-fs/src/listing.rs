@@ -16,7 +16,6 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, Metadata},
     io,
     os::fd::OwnedFd,
     sync::{
@@ -31,7 +30,7 @@ use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
 use crate::{
     disk::Disk,
-    durable::Identity,
+    identity::{Identity, Seen},
     names::{Names, select},
 };
 
@@ -103,7 +102,7 @@ impl Listings {
     ) -> io::Result<Listing> {
         let asked = Instant::now();
         let open = disk.folder(path)?;
-        let folder = self.folder(look(&open)?.0);
+        let folder = self.folder(Identity::of(&open)?);
         if let Some(page) = folder.page(disk, &open, asked, request)? {
             return Ok(page);
         }
@@ -120,13 +119,13 @@ impl Listings {
         Ok(page)
     }
 
-    /// One page of an open folder, if its names are certain and nothing has to be waited for.
-    pub(crate) fn page_now(&self, open: &File, request: ListRequest<'_>) -> Option<Listing> {
-        let (identity, modified) = seen(&open.metadata().ok()?).ok()?;
-        let kept = self.kept.get(&identity)?;
+    /// One page of a folder that was just seen, if its names are certain and nothing has to be waited
+    /// for.
+    pub(crate) fn page_now(&self, seen: Seen, request: ListRequest<'_>) -> Option<Listing> {
+        let kept = self.kept.get(&seen.identity)?;
         let state = kept.folder.state.try_lock().ok()?;
         let known = state.known.as_ref()?;
-        let counts = matches!(known.trust, Trust::Certain) && known.since.modified == modified;
+        let counts = matches!(known.trust, Trust::Certain) && known.since.modified == seen.modified;
         counts.then(|| known.names.page(&known.since.changes, request))
     }
 
@@ -138,13 +137,15 @@ impl Listings {
         (name, now): (&str, Option<EntryKind>),
         act: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        let folder = self.folder(look(open)?.0);
+        let folder = self.folder(Identity::of(open)?);
         let mut state = lock(&folder.state);
         let age = if state.is_certain() { disk.alone() } else { None };
-        let before = look(open)?.1;
+        let before = Seen::of(open)?.modified;
         let done = act();
-        match (&done, look(open)) {
-            (Ok(_), Ok((_, after))) => state.record(&Change { name, now, before, after }, age),
+        match (&done, Seen::of(open)) {
+            (Ok(_), Ok(Seen { modified: after, .. })) => {
+                state.record(&Change { name, now, before, after }, age);
+            }
             (Err(error), _) if changes_nothing(error) => {}
             _ => state.forget(),
         }
@@ -153,7 +154,7 @@ impl Listings {
 
     /// Says that something in an open folder has changed.
     pub(crate) fn forget(&self, open: &OwnedFd) -> io::Result<()> {
-        lock(&self.folder(look(open)?.0).state).forget();
+        lock(&self.folder(Identity::of(open)?).state).forget();
         Ok(())
     }
 
@@ -193,7 +194,7 @@ impl Folder {
         };
         // What was read after somebody asked is an answer, whatever happened later.
         let counts = known.read > asked
-            || known.since.modified == look(open)?.1
+            || known.since.modified == Seen::of(open)?.modified
                 && match known.trust {
                     Trust::Certain => true,
                     Trust::Alone { age, until } => {
@@ -244,15 +245,6 @@ impl Drop for Folder {
             folders.remove(&self.identity);
         }
     }
-}
-
-/// Which folder is open, and when it was last changed.
-fn look(open: &OwnedFd) -> io::Result<(Identity, SystemTime)> {
-    seen(&File::from(open.try_clone()?).metadata()?)
-}
-
-fn seen(metadata: &Metadata) -> io::Result<(Identity, SystemTime)> {
-    Ok((Identity::from(metadata), metadata.modified()?))
 }
 
 /// Whether a step that failed so has certainly left the folder as it was.

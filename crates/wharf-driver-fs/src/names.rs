@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::{Dir, FileType};
 use wharf_driver::{Entry, EntryKind, ListRequest, Listing, StoragePath};
 
-use crate::{disk::Disk, durable::Identity, place::HIDDEN};
+use crate::{disk::Disk, identity::Identity, place::HIDDEN};
 
 /// Names in their order: all texts in one buffer, and where each begins.
 #[derive(Debug, Default)]

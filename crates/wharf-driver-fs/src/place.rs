@@ -8,8 +8,9 @@ use wharf_driver::{PutMode, PutOutcome, StoragePath};
 
 use crate::{
     disk::Disk,
-    durable::{DurableFolders, Identity},
+    durable::DurableFolders,
     fault::{cannot_link, is_absent, is_taken},
+    identity::Identity,
     running::Running,
     unsettled::Unsettled,
 };

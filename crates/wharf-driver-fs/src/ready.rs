@@ -22,7 +22,7 @@ use rustix::{fs::OFlags, io::Errno};
 use wharf_content::{ByteRange, Content, FileRegion};
 use wharf_driver::{Error, ErrorKind, Metadata, Opened, Result, StoragePath};
 
-use crate::{disk::READ, driver::content_metadata, place::Tree};
+use crate::{disk::READ, driver::content_metadata, identity::Seen, place::Tree};
 
 /// Whether the kernel can be asked not to wait.
 #[derive(Debug)]
@@ -83,6 +83,12 @@ impl Kernel {
             return Err(Miss::Later);
         }
         self.answer(kernel::open(root, name, flags)).map(File::from)
+    }
+
+    /// Sees a folder below an open one, which is quicker than to open it, but waits for the disk if
+    /// the kernel has forgotten it.
+    pub(crate) fn see(&self, folder: &File, name: &str) -> Result<Seen, Miss> {
+        self.answer(Seen::below(folder, name))
     }
 
     /// Reads what is in memory, perhaps less than there is room for.

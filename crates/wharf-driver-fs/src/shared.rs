@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::durable::Identity;
+use crate::identity::Identity;
 
 /// The folders that are being synced.
 #[derive(Debug, Default)]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn any_folder() -> Identity {
-        Identity::of(&std::fs::File::open(".").expect("it is there").into()).expect("it is known")
+        Identity::of(std::fs::File::open(".").expect("it is there")).expect("it is known")
     }
 
     /// Waits until so many calls are in the queue of the folder.

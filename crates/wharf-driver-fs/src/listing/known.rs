@@ -9,11 +9,10 @@ use std::{
 use wharf_driver::EntryKind;
 
 use crate::{
+    identity::Seen,
     names::{Changes, Names},
     writers::Age,
 };
-
-use super::look;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -67,7 +66,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 impl State {
     /// From here on, what we do is remembered for who reads the folder.
     pub(super) fn begin(&mut self, open: &OwnedFd) -> io::Result<SystemTime> {
-        let modified = look(open)?.1;
+        let modified = Seen::of(open)?.modified;
         self.known = None;
         self.meanwhile = Some(Since { changes: Changes::new(), modified, unbroken: true });
         Ok(modified)
