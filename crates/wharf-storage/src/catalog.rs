@@ -44,7 +44,8 @@ impl Catalog {
         let mut found = Vec::new();
         // One more than asked for tells whether there is another page.
         while found.len() <= page.limit {
-            let Some(name) = walk.next().await? else { break };
+            let most = page.limit.saturating_add(1) - found.len();
+            let Some(name) = walk.next(most).await? else { break };
             found.push(name);
         }
         Ok(cut(found, page.limit))

@@ -24,6 +24,8 @@ pub(super) struct Walk<'a> {
     wanted: Wanted,
     /// The folders from the root to where the walk stands.
     frames: Vec<Frame>,
+    /// How many children of the last folder that was walked to its end were looked into at once.
+    ahead: usize,
 }
 
 /// One folder, partly walked.
@@ -71,7 +73,8 @@ enum Start {
 /// How many children are listed at once, and looked into at most.
 const PAGE: usize = 32;
 
-/// How many are looked into at first: a page that begins or ends in a folder may need few.
+/// How many are looked into at first: the subtree of the first one may fill the page. The next folder
+/// goes on as the one before it ended, which was much like it most of the time.
 const LEAST: usize = 4;
 
 // === impl Walk ===
@@ -79,17 +82,18 @@ const LEAST: usize = 4;
 impl<'a> Walk<'a> {
     /// The repositories whose full names come strictly after `after`, which may be any text.
     pub(super) fn after(driver: &'a dyn Driver, after: Option<&str>, wanted: Wanted) -> Self {
-        let root = Frame::new(None, Start::After(after.map(bounded)));
-        Self { driver, wanted, frames: vec![root] }
+        let root = Frame::new(None, Start::After(after.map(bounded)), LEAST);
+        Self { driver, wanted, frames: vec![root], ahead: LEAST }
     }
 
-    /// The next one, `None` after the last.
-    pub(super) async fn next(&mut self) -> Result<Option<RepositoryName>> {
+    /// The next one, `None` after the last. Looks into no more than `most` folders ahead, which is how
+    /// many will be asked for.
+    pub(super) async fn next(&mut self, most: usize) -> Result<Option<RepositoryName>> {
         while let Some(frame) = self.frames.last_mut() {
-            frame.fill(self.driver, self.wanted).await?;
+            frame.fill(self.driver, self.wanted, most).await?;
             if let Some(subtree) = frame.due() {
                 if let Some(folder) = frame.full(&subtree.child) {
-                    self.frames.push(Frame::new(Some(folder), subtree.start));
+                    self.frames.push(Frame::new(Some(folder), subtree.start, self.ahead));
                 }
             } else if let Some(child) = frame.children.pop_front() {
                 if child.has_subtree() {
@@ -100,6 +104,7 @@ impl<'a> Walk<'a> {
                     return Ok(Some(child.full));
                 }
             } else {
+                self.ahead = frame.ahead;
                 self.frames.pop();
             }
         }
@@ -110,11 +115,11 @@ impl<'a> Walk<'a> {
 // === impl Frame ===
 
 impl Frame {
-    fn new(folder: Option<RepositoryName>, start: Start) -> Self {
+    fn new(folder: Option<RepositoryName>, start: Start, ahead: usize) -> Self {
         let mut frame = Self {
             folder,
             names: VecDeque::new(),
-            ahead: LEAST,
+            ahead,
             after: None,
             more: true,
             children: VecDeque::new(),
@@ -154,7 +159,7 @@ impl Frame {
     }
 
     /// Looks into more children, unless some are left.
-    async fn fill(&mut self, driver: &dyn Driver, wanted: Wanted) -> Result<()> {
+    async fn fill(&mut self, driver: &dyn Driver, wanted: Wanted, most: usize) -> Result<()> {
         while self.children.is_empty() && (self.more || !self.names.is_empty()) {
             let path = match &self.folder {
                 Some(name) => layout::repository(name),
@@ -164,7 +169,8 @@ impl Frame {
                 let request = ListRequest { after: self.after.as_deref(), limit: PAGE };
                 self.take(driver.list(&path, request).await.stored()?);
             }
-            let names: Vec<_> = self.names.drain(..self.ahead.min(self.names.len())).collect();
+            let ahead = self.ahead.min(most).min(self.names.len());
+            let names: Vec<_> = self.names.drain(..ahead).collect();
             self.ahead = PAGE.min(2 * self.ahead);
             let named = names.into_iter().filter_map(|name| Some((self.full(&name)?, name)));
             let mut children = look(driver, &path, named.collect()).await?;
