@@ -23,13 +23,13 @@ pub struct Client {
 }
 
 /// Until there is a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Until the next byte arrives. It counts from the start of a request, its body included.
-const SILENCE: Duration = Duration::from_secs(120);
+pub(crate) const SILENCE: Duration = Duration::from_secs(120);
 
 /// How long a connection that nobody uses is kept. Stores close theirs after some 20 seconds.
-const IDLE: Duration = Duration::from_secs(15);
+pub(crate) const IDLE: Duration = Duration::from_secs(15);
 
 const OUR_NAME: &str = concat!("wharf/", env!("CARGO_PKG_VERSION"));
 

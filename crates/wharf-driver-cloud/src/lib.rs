@@ -2,11 +2,13 @@
 
 mod answer;
 mod client;
+mod plain;
 mod refused;
 mod requests;
 pub mod xml;
 
 pub use answer::Answer;
 pub use client::{Client, impatient, retry};
+pub use plain::Connector;
 pub use refused::Refused;
 pub use requests::{Reply, Requests};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use object_store::{
     Error, Result, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
-    client::{HttpConnector, ReqwestConnector},
+    client::HttpConnector,
 };
-use wharf_driver_cloud::{Client, Refused, Requests};
+use wharf_driver_cloud::{Client, Connector, Refused, Requests};
 
 use crate::{
     Encryption, Options, credentials,
@@ -35,6 +35,7 @@ impl Bucket {
     pub(crate) fn build(options: &Options, retry: RetryConfig) -> Result<Arc<Self>, Refused> {
         let endpoint = Endpoint::of(options)?;
         let plain = endpoint.is_plain();
+        let connector = Connector::of(plain);
         let client = Client { plain, ..options.client.clone() }.options()?;
         let builder = AmazonS3Builder::new()
             .with_bucket_name(&options.bucket)
@@ -45,9 +46,10 @@ impl Bucket {
             // Over TLS the body needs no digest of its own, which would be half of the work.
             .with_unsigned_payload(!plain)
             .with_retry(retry.clone())
-            .with_client_options(client.clone());
+            .with_client_options(client.clone())
+            .with_http_connector(connector);
         let builder = encrypted(credentials::apply(builder, options)?, &options.encryption);
-        let store = dressed(builder.clone(), options)?;
+        let store = dressed(builder.clone(), connector, options)?;
         let redirects = match Endpoint::of_redirects(options) {
             Some(Endpoint { url, virtual_hosted }) => {
                 let builder =
@@ -56,17 +58,22 @@ impl Bucket {
             }
             None => store.clone(),
         };
-        let client = built(ReqwestConnector::default().connect(&client))?;
+        let client = built(connector.connect(&client))?;
         let requests = Requests::new(STORE, client, retry);
         Ok(Arc::new(Self { name: options.bucket.clone(), store, redirects, requests }))
     }
 }
 
 /// A store whose new objects have the class and the access that were asked for.
-fn dressed(builder: AmazonS3Builder, options: &Options) -> Result<AmazonS3, Refused> {
+fn dressed(
+    builder: AmazonS3Builder,
+    connector: Connector,
+    options: &Options,
+) -> Result<AmazonS3, Refused> {
     let Some(dress) = Dress::of(options)? else { return built(builder.build()) };
     let dress = Arc::new(dress);
-    let store = built(builder.with_http_connector(DressingConnector(dress.clone())).build())?;
+    let dressing = DressingConnector { dress: dress.clone(), inner: connector };
+    let store = built(builder.with_http_connector(dressing).build())?;
     dress.sign_with(store.credentials().clone());
     Ok(store)
 }

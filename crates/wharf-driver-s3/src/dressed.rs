@@ -12,11 +12,10 @@ use object_store::{
     ClientOptions,
     aws::{AwsAuthorizer, AwsCredentialProvider},
     client::{
-        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-        HttpService, ReqwestConnector,
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
     },
 };
-use wharf_driver_cloud::Refused;
+use wharf_driver_cloud::{Connector, Refused};
 
 use crate::{Options, endpoint::region};
 
@@ -30,7 +29,10 @@ pub(crate) struct Dress {
 
 /// Makes clients that add the headers.
 #[derive(Debug)]
-pub(crate) struct DressingConnector(pub(crate) Arc<Dress>);
+pub(crate) struct DressingConnector {
+    pub(crate) dress: Arc<Dress>,
+    pub(crate) inner: Connector,
+}
 
 #[derive(Debug)]
 struct DressingClient {
@@ -107,8 +109,8 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 impl HttpConnector for DressingConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(DressingClient { dress: self.0.clone(), inner }))
+        let inner = self.inner.connect(options)?;
+        Ok(HttpClient::new(DressingClient { dress: self.dress.clone(), inner }))
     }
 }
 
