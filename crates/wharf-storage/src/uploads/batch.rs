@@ -2,12 +2,13 @@
 //!
 //! A batch is one buffer that begins at a page of the memory and ends, if it is full, at a page of
 //! the session: so a driver may hand it to the disk as it is, past the page cache. What arrives is
-//! copied into it while it is warm. A buffer that came back from the driver is used again.
+//! copied into it while it is warm. A buffer that nobody needs any more is used again, whenever a driver
+//! gives it back: fresh memory costs half as much as hashing what comes into it.
 
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -27,9 +28,25 @@ const BUDGET: usize = 32 << 20;
 /// What disks and page caches count in.
 const PAGE: usize = 4096;
 
-/// Counts the writers of a registry.
+/// How many buffers are kept for the next batches while anybody writes. A driver of objects has as many as
+/// make a part, and gives them back together.
+const SPARE: usize = 16;
+
+/// Counts the writers of a registry, and keeps their buffers.
 #[derive(Clone, Default)]
-pub(crate) struct Writers(Arc<AtomicUsize>);
+pub(crate) struct Writers(Arc<Desk>);
+
+#[derive(Default)]
+struct Desk {
+    writers: AtomicUsize,
+    spare: Mutex<Vec<BytesMut>>,
+}
+
+/// A full buffer on its way through a driver.
+struct Loan {
+    buffer: BytesMut,
+    home: Writers,
+}
 
 /// What one writer may gather. It counts until it is dropped.
 pub(super) struct Share(Writers);
@@ -37,6 +54,7 @@ pub(super) struct Share(Writers);
 /// Bytes in order, and those that have no room yet.
 #[derive(Default)]
 pub(super) struct Batch {
+    home: Writers,
     buffer: BytesMut,
     /// More than one chunk only if nobody waits until there is room.
     rest: VecDeque<Bytes>,
@@ -47,8 +65,46 @@ pub(super) struct Batch {
 impl Writers {
     /// Counts one more.
     pub(super) fn enter(&self) -> Share {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.writers.fetch_add(1, Ordering::Relaxed);
         Share(self.clone())
+    }
+
+    /// A buffer with room for so much, if there is one.
+    fn spare(&self, room: usize) -> Option<BytesMut> {
+        let mut spare = self.0.spare();
+        if spare.last().is_some_and(|last| last.capacity() >= room) { spare.pop() } else { None }
+    }
+}
+
+// === impl Desk ===
+
+impl Desk {
+    fn spare(&self) -> MutexGuard<'_, Vec<BytesMut>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.writers.load(Ordering::Relaxed) > 0
+    }
+}
+
+// === impl Loan ===
+
+impl AsRef<[u8]> for Loan {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let desk = &*self.home.0;
+        let mut spare = desk.spare();
+        // Looked at under the lock: the last writer empties it.
+        if desk.is_busy() && spare.len() < SPARE {
+            self.buffer.clear();
+            spare.push(std::mem::take(&mut self.buffer));
+        }
     }
 }
 
@@ -57,7 +113,7 @@ impl Writers {
 impl Share {
     /// How many bytes make a batch that begins at `offset`, as long as there are so many writers.
     pub(super) fn full(&self, offset: u64) -> usize {
-        let writers = self.0.0.load(Ordering::Relaxed).max(1);
+        let writers = self.0.0.writers.load(Ordering::Relaxed).max(1);
         let full = (BUDGET / writers).clamp(LEAST, FULL) / PAGE * PAGE;
         // The remainder is less than a page.
         full - (offset % PAGE as u64) as usize
@@ -66,13 +122,21 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        let desk = &*self.0.0;
+        if desk.writers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            *desk.spare() = Vec::new();
+        }
     }
 }
 
 // === impl Batch ===
 
 impl Batch {
+    /// An empty one of a writer.
+    pub(super) fn of(share: &Share) -> Self {
+        Self { home: share.0.clone(), ..Self::default() }
+    }
+
     /// Takes a chunk, of which what is over a full batch has to wait.
     pub(super) fn push(&mut self, chunk: Bytes, full: usize) {
         self.rest.push_back(chunk);
@@ -97,19 +161,26 @@ impl Batch {
 
     /// Takes out what has room, and goes on with the rest.
     pub(super) fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.buffer).freeze()
+        let buffer = std::mem::take(&mut self.buffer);
+        match buffer.capacity() < FULL {
+            true => buffer.freeze(),
+            false => Bytes::from_owner(Loan { buffer, home: self.home.clone() }),
+        }
     }
 
-    /// Gets room for what comes next: the buffer of a batch that is done, or the rest of this one.
-    pub(super) fn refill(&mut self, spare: Option<BytesMut>, full: usize) {
-        if let Some(spare) = spare.filter(|spare| spare.capacity() > self.buffer.capacity()) {
+    /// Gets room for what comes next: the buffer of a batch that is done, or a new one.
+    pub(super) fn refill(&mut self, full: usize) {
+        if self.buffer.capacity() < full
+            && let Some(spare) = self.home.spare(full)
+        {
             self.buffer = spare;
         }
         self.fill(full);
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.buffer = BytesMut::new();
+        self.rest.clear();
     }
 
     fn fill(&mut self, full: usize) {
@@ -133,7 +204,9 @@ impl Batch {
             return;
         }
         let capacity = if wanted <= LEAST { (4 * wanted).clamp(PAGE, LEAST) } else { full };
-        let mut larger = aligned(capacity.max(wanted));
+        let capacity = capacity.max(wanted);
+        let spare = (capacity > LEAST).then(|| self.home.spare(capacity)).flatten();
+        let mut larger = spare.unwrap_or_else(|| aligned(capacity));
         larger.put_slice(&self.buffer);
         self.buffer = larger;
     }
@@ -160,7 +233,7 @@ mod tests {
         }
         assert!(batch.is_full(5) && batch.is_over());
         assert_eq!(batch.take(), "abcde");
-        batch.refill(None, 5);
+        batch.refill(5);
         assert!(!batch.is_full(5) && !batch.is_over());
         assert_eq!(batch.take(), "f");
         assert_eq!(batch.take(), "");
@@ -181,15 +254,39 @@ mod tests {
 
     #[test]
     fn a_buffer_that_came_back_is_used_again() {
-        let mut batch = Batch::default();
+        let share = Writers::default().enter();
+        let mut batch = Batch::of(&share);
         batch.push(vec![b'x'; FULL].into(), FULL);
         let first = batch.take();
-        let place = first.as_ptr();
-        let mut spare = first.try_into_mut().expect("nobody else has it");
-        spare.clear();
-        batch.refill(Some(spare), FULL);
+        let (place, part) = (first.as_ptr(), first.slice(..1));
+        drop(first);
+        batch.refill(FULL);
         batch.push(vec![b'y'; FULL].into(), FULL);
+        let second = batch.take();
+        assert!(second.as_ptr() != place && part == "x");
+        drop(part);
+        batch.push(vec![b'z'; FULL].into(), FULL);
         assert_eq!(batch.take().as_ptr(), place);
+    }
+
+    #[test]
+    fn no_buffer_is_kept_when_nobody_writes() {
+        let writers = Writers::default();
+        let (one, two) = (writers.enter(), writers.enter());
+        let full = |share| {
+            let mut batch = Batch::of(share);
+            batch.push(vec![b'x'; FULL].into(), FULL);
+            batch.take()
+        };
+        let late = full(&one);
+        let many: Vec<_> = (0..2 * SPARE).map(|_| full(&one)).collect();
+        drop(many);
+        assert_eq!(writers.0.spare().len(), SPARE);
+        drop(one);
+        assert_eq!(writers.0.spare().len(), SPARE);
+        drop(two);
+        drop(late);
+        assert_eq!(writers.0.spare().len(), 0);
     }
 
     #[test]

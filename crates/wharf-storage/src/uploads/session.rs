@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::join;
 use wharf_core::{Result, UploadId};
 use wharf_digest::{Algorithm, Digest};
@@ -25,8 +25,6 @@ pub(super) struct Session {
     hash: Hash,
     /// Whether the state of the hash is saved.
     resumable: bool,
-    /// The buffer of the last batch, to be used again.
-    spare: Option<BytesMut>,
     /// Until something is saved that is to outlive a power cut.
     anchor: Option<Anchor>,
     direct: Option<Direct>,
@@ -55,14 +53,14 @@ impl Session {
         resumable: bool,
         anchor: Option<Anchor>,
     ) -> Self {
-        Self { id, upload, hash, resumable, spare: None, anchor, direct: None }
+        Self { id, upload, hash, resumable, anchor, direct: None }
     }
 
     /// A blob without a session, that goes straight to its place.
     pub(super) fn direct(id: UploadId, upload: Box<dyn Upload>, algorithm: Algorithm) -> Self {
         let direct = Some(Direct { waiting: None });
         let hash = Hash::new(algorithm);
-        Self { id, upload, hash, resumable: false, spare: None, anchor: None, direct }
+        Self { id, upload, hash, resumable: false, anchor: None, direct }
     }
 
     /// Lets the bytes of a session that has none go straight to their place.
@@ -98,10 +96,9 @@ impl Session {
             return Ok(self);
         }
         let (hashed, appended) =
-            join(self.hash.update(batch.clone()), self.upload.append(vec![batch.clone()])).await;
+            join(self.hash.update(batch.clone()), self.upload.append(vec![batch])).await;
         appended.of_upload(&self.id)?;
         hashed?;
-        self.spare = batch.try_into_mut().ok();
         match self.hash.len() {
             Some(hashed) if hashed != self.upload.size() => {
                 Err(damaged(format!("{} bytes stored, {hashed} hashed", self.upload.size())))
@@ -118,13 +115,6 @@ impl Session {
             session.mark().await?;
         }
         Ok(session)
-    }
-
-    /// An empty buffer, if there is one that nobody needs any more.
-    pub(super) fn spare(&mut self) -> Option<BytesMut> {
-        let mut spare = self.spare.take()?;
-        spare.clear();
-        Some(spare)
     }
 
     /// Makes everything durable and resumable.

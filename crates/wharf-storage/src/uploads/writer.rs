@@ -72,7 +72,8 @@ impl Writer {
 
     fn at(scope: Scope, id: UploadId, started_at: SystemTime, size: u64, stage: Stage) -> Self {
         let share = scope.store.writers.enter();
-        Self { scope, id, started_at, size, gathered: Batch::default(), share, stage }
+        let gathered = Batch::of(&share);
+        Self { scope, id, started_at, size, gathered, share, stage }
     }
 
     /// Takes the session out, once the batch under way is stored. What takes it puts it back, unless
@@ -120,12 +121,11 @@ impl Writer {
             if !self.gathered.is_full(self.share.full(at)) && !self.gathered.is_over() {
                 return Ok(());
             }
-            let mut session = self.settle().await?;
-            let spare = session.spare();
+            let session = self.settle().await?;
             let batch = self.gathered.take();
             let next = session.size() + batch.len() as u64;
             self.stage = Stage::Storing(tokio::spawn(session.append_long(batch)));
-            self.gathered.refill(spare, self.share.full(next));
+            self.gathered.refill(self.share.full(next));
         }
     }
 
