@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use crate::services::{Kind, Service};
 use crate::workspace::{Package, Workspace, cargo};
 use crate::{
     Outcome, acme, check_layers, codegen, conformance, deploy, deps, differential, dist, e2e,
@@ -197,9 +198,10 @@ fn crash() -> Outcome {
     process::show(&mut crash, LIMIT)
 }
 
-/// Stores are exchanged with distribution, as it is and as Debian has it.
+/// Stores are exchanged with distribution, as it is and as Debian has it: folders, and buckets of S3.
 fn compat() -> Outcome {
-    let Some(registry) = distribution(&Workspace::load()?)? else {
+    let workspace = Workspace::load()?;
+    let Some(registry) = distribution(&workspace)? else {
         println!("no store is exchanged with distribution: Go, which builds it, is not installed");
         return Ok(());
     };
@@ -207,6 +209,9 @@ fn compat() -> Outcome {
     let peers = std::env::join_paths(peers.into_iter().flatten())?;
     let mut compat = cargo();
     compat.args(["test", "--package", "wharf", "--test", "compat"]).env("WHARF_PEERS", peers);
+    let bucket = Kind::S3.missing().is_none().then(|| Service::start(&workspace, Kind::S3));
+    let bucket = bucket.transpose()?;
+    compat.envs(bucket.as_ref().map(Service::variable));
     // Distribution would look for a collector of traces.
     compat.env("OTEL_TRACES_EXPORTER", "none");
     process::show(&mut compat, LIMIT)

@@ -1,14 +1,19 @@
 //! One store, two registries: what distribution wrote is served by Wharf, and what Wharf wrote is served
-//! by distribution, byte for byte.
+//! by distribution, byte for byte; what one of them deletes is gone for the other.
 //!
 //! The peers are programs named by `WHARF_PEERS`, paths joined by `:` (distribution 3.x, docker-registry
-//! 2.8); without it the test says that it skips. `cargo xtask ci` sets it.
+//! 2.8); without it the test says that it skips. The store is a folder, and a bucket of S3 too where
+//! `WHARF_TEST_S3` names one. `cargo xtask ci` sets both.
 
-use std::{env, net::SocketAddr, path::Path};
+use std::{
+    env, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use wharf_digest::{Algorithm, Digest};
 use wharf_testkit::{
-    process::{Server, write_config},
+    process::Server,
     raw::{Client, Response},
 };
 
@@ -42,13 +47,27 @@ fn a_store_is_served_by_both_whoever_wrote_it() {
         return;
     };
     for peer in peers.split(':').filter(|peer| !peer.is_empty()) {
-        both_ways(Path::new(peer));
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let root = folder.path().join("data");
+        both_ways(Path::new(peer), &format!("filesystem: {{rootdirectory: {}}}", root.display()));
+        let Ok(section) = env::var("WHARF_TEST_S3") else {
+            println!("skipped: WHARF_TEST_S3 names no bucket");
+            continue;
+        };
+        let name = folder.path().file_name().expect("a name").to_string_lossy();
+        let root: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        both_ways(Path::new(peer), &below(&section, &format!("/compat/{root}")));
     }
 }
 
-fn both_ways(peer: &Path) {
+/// A section of a store, with a folder that is ours alone.
+fn below(section: &str, root: &str) -> String {
+    section.replacen('{', &format!("{{rootdirectory: {root}, "), 1)
+}
+
+fn both_ways(peer: &Path, storage: &str) {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let config = write_config(folder.path()).expect("write the configuration");
+    let config = write_config(folder.path(), storage);
     let wharf = Path::new(env!("CARGO_BIN_EXE_wharf"));
 
     let theirs = with(peer, &config, |address| push(address, "theirs/app", "peer"));
@@ -71,8 +90,30 @@ fn both_ways(peer: &Path) {
         assert_pulled(address, &theirs);
         ours.iter().for_each(|pushed| assert_pulled(address, pushed));
         ours.iter().for_each(|pushed| assert_referrers(address, pushed));
+        delete(address, "theirs/app", "docker");
     });
-    println!("{} and wharf serve each other's store", peer.display());
+    with(peer, &config, |address| {
+        assert_gone(address, "theirs/app", "docker");
+        assert_tags(address, "theirs/app", &["image", "index", "moved"]);
+        delete(address, "ours/nested/app", "docker");
+    });
+    with(wharf, &config, |address| {
+        assert_gone(address, "ours/nested/app", "docker");
+        assert_tags(address, "ours/nested/app", &["image", "index", "moved"]);
+    });
+    let kind = storage.split(':').next().unwrap_or_default();
+    println!("{} and wharf serve each other's store: {kind}", peer.display());
+}
+
+/// A configuration in the schema of distribution, with a section of a store.
+fn write_config(folder: &Path, storage: &str) -> PathBuf {
+    let file = folder.join("config.yml");
+    let text = format!(
+        "version: 0.1\nstorage:\n  {storage}\n  delete: {{enabled: true}}\n  \
+         redirect: {{disable: true}}\nhttp: {{addr: '127.0.0.1:0', secret: of-this-test}}\n"
+    );
+    fs::write(&file, text).expect("write the configuration");
+    file
 }
 
 // === pushing ===
@@ -219,6 +260,23 @@ fn assert_catalog(address: SocketAddr, expected: &[&str]) {
     let names = expected.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(",");
     let listed = String::from_utf8_lossy(&answer.body).into_owned();
     assert!(listed.contains(&format!("[{names}]")), "{listed}");
+}
+
+// === deleting ===
+
+/// Deletes the manifest that a tag names, and the tag with it.
+fn delete(address: SocketAddr, repository: &str, tag: &str) {
+    let mut client = Client::new(address);
+    let found = get(&mut client, &format!("/v2/{repository}/manifests/{tag}"));
+    let path = format!("/v2/{repository}/manifests/{}", Digest::sha256(&found.body));
+    let answer = client.request("DELETE", &path, &[], b"").expect("DELETE");
+    assert_eq!(answer.status, 202, "{path}: {answer:?}");
+}
+
+fn assert_gone(address: SocketAddr, repository: &str, tag: &str) {
+    let path = format!("/v2/{repository}/manifests/{tag}");
+    let answer = Client::new(address).request("GET", &path, &[("Accept", ACCEPT)], b"");
+    assert_eq!(answer.expect("GET").status, 404, "{path}");
 }
 
 // === helpers ===
