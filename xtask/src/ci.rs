@@ -198,7 +198,8 @@ fn crash() -> Outcome {
     process::show(&mut crash, LIMIT)
 }
 
-/// Stores are exchanged with distribution, as it is and as Debian has it: folders, and buckets of S3.
+/// Stores are exchanged with distribution, as it is and as Debian has it: folders, and buckets of S3. What
+/// each operation asks of a bucket is counted beside its.
 fn compat() -> Outcome {
     let workspace = Workspace::load()?;
     let Some(registry) = distribution(&workspace)? else {
@@ -208,7 +209,8 @@ fn compat() -> Outcome {
     let peers = [Some(registry), process::find("docker-registry")];
     let peers = std::env::join_paths(peers.into_iter().flatten())?;
     let mut compat = cargo();
-    compat.args(["test", "--package", "wharf", "--test", "compat"]).env("WHARF_PEERS", peers);
+    compat.args(["test", "--package", "wharf", "--test", "compat", "--test", "requests"]);
+    compat.env("WHARF_PEERS", peers);
     let bucket = Kind::S3.missing().is_none().then(|| Service::start(&workspace, Kind::S3));
     let bucket = bucket.transpose()?;
     compat.envs(bucket.as_ref().map(Service::variable));

@@ -16,6 +16,7 @@ pub mod gcs;
 pub mod image;
 pub mod process;
 pub mod raw;
+pub mod tap;
 pub mod token_server;
 
 // What goes wrong on purpose.
