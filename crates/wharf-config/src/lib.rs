@@ -43,7 +43,7 @@ pub use letsencrypt::LetsEncrypt;
 pub use limits::ClientLimits;
 pub use listen::TrustedProxies;
 pub use log::{AccessFormat, Formatter, Level, Log};
-pub use middleware::StorageMiddleware;
+pub use middleware::{CloudFront, StorageMiddleware};
 pub use notifications::{Endpoint, EventAction, EventQueue, EventSchema, Notifications};
 pub use oidc::Oidc;
 pub use redis::{Redis, RedisTls};

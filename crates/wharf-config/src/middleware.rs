@@ -1,8 +1,10 @@
 //! `middleware`: what stands between the registry and its storage.
 
+use std::{path::PathBuf, time::Duration};
+
 use crate::{
     ConfigError,
-    schema::{Shape, flag, section, text, url, word},
+    schema::{Shape, flag, path, section, text, time, url, word},
     section::{Found, Scalar, Section},
 };
 
@@ -23,29 +25,60 @@ pub enum StorageMiddleware {
         /// `trimpathprefix`.
         trim_path_prefix: Option<String>,
     },
+    /// `cloudfront`: to a distribution of Amazon's, by a URL that we sign.
+    CloudFront(CloudFront),
+}
+
+/// A distribution of Amazon CloudFront, and the key that it knows us by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudFront {
+    /// `baseurl`, without a slash at its end.
+    pub base: String,
+    /// `privatekey`: the file of the key.
+    pub private_key: PathBuf,
+    /// `keypairid`: what the distribution calls it.
+    pub key_pair_id: String,
+    /// `duration`: how long a URL is good for.
+    pub duration: Duration,
 }
 
 /// The keys of an item of `middleware.storage`.
 pub(crate) const STORAGE: Shape = Shape::List(&Shape::Section(&[
-    word("name", &["redirect", "rewrite"], "Which one; it has to be there."),
+    word("name", &["cloudfront", "redirect", "rewrite"], "Which one; it has to be there."),
     flag("disabled", "It is not there."),
     section(
         "options",
         &[
-            url("baseurl", "`redirect`: where clients are sent to."),
+            url("baseurl", "`redirect`, `cloudfront`: where clients are sent to."),
             text("basepath", "`redirect`: the path below that."),
             word("scheme", &["http", "https"], "`rewrite`: the scheme of the URL."),
             text("host", "`rewrite`: the host of the URL."),
             text("trimpathprefix", "`rewrite`: what is cut off the path of the URL."),
+            path("privatekey", "`cloudfront`: the key that URLs are signed with, RSA in PEM."),
+            text("keypairid", "`cloudfront`: what the distribution calls that key."),
+            time("duration", "`cloudfront`: how long a URL is good for.").or("20m"),
+            word("ipfilteredby", &["none"], "`cloudfront`: who is sent to the bucket itself.")
+                .or("none"),
+            text("awsregion", "`cloudfront`: for the filter by region.").ignored(NO_FILTER),
+            time("updatefrequency", "`cloudfront`: for a filter.").ignored(NO_FILTER),
+            time("updatefrenquency", "`cloudfront`: the same, as it was once written.")
+                .ignored(NO_FILTER),
+            url("iprangesurl", "`cloudfront`: for a filter.").ignored(NO_FILTER),
         ],
     )
     .doc("What it needs."),
 ]));
 
-const NO_CLOUDFRONT: &str = "cloudfront is not supported yet; redirect sends clients to a \
-                             distribution that asks for no signature";
+const NO_FILTER: &str = "clients are not told apart by their addresses yet";
+
+/// How long a URL is good for if nobody says.
+const DURATION: Duration = Duration::from_secs(20 * 60);
 
 struct Url(String);
+/// The same, of `https` where no scheme is given.
+struct Base(String);
+/// `none`.
+struct NoFilter;
 struct Scheme(String);
 struct Host(String);
 
@@ -73,8 +106,8 @@ impl StorageMiddleware {
                 host: options.value("host")?.map(|Host(host)| host),
                 trim_path_prefix: options.value("trimpathprefix")?,
             })),
-            "cloudfront" => Err(name.error(NO_CLOUDFRONT)),
-            _ => Err(name.error("expected redirect or rewrite")),
+            "cloudfront" => CloudFront::read(&options).map(|it| Some(Self::CloudFront(it))),
+            _ => Err(name.error("expected cloudfront, redirect or rewrite")),
         }
     }
 
@@ -86,6 +119,22 @@ impl StorageMiddleware {
         let path = path.trim_matches('/');
         let slash = if path.is_empty() { "" } else { "/" };
         Ok(Self::Redirect { base: format!("{base}{slash}{path}") })
+    }
+}
+
+// === impl CloudFront ===
+
+impl CloudFront {
+    fn read(options: &Section<'_>) -> Result<Self, ConfigError> {
+        options.value::<NoFilter>("ipfilteredby")?;
+        let missing = |name: &str| options.error(format!("{name} is missing"));
+        let Base(base) = options.value("baseurl")?.ok_or_else(|| missing("baseurl"))?;
+        Ok(Self {
+            base,
+            private_key: options.value("privatekey")?.ok_or_else(|| missing("privatekey"))?,
+            key_pair_id: options.value("keypairid")?.ok_or_else(|| missing("keypairid"))?,
+            duration: options.value_or("duration", DURATION)?,
+        })
     }
 }
 
@@ -101,6 +150,27 @@ impl Scalar for Url {
             && !rest.starts_with('/')
             && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"<>\\".contains(&byte));
         well_formed.then(|| Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl Scalar for Base {
+    const EXPECTED: &'static str = Url::EXPECTED;
+
+    fn read(text: &str) -> Option<Self> {
+        let Url(url) = match text.contains("://") {
+            true => Url::read(text)?,
+            false => Url::read(&format!("https://{text}"))?,
+        };
+        Some(Self(url))
+    }
+}
+
+impl Scalar for NoFilter {
+    const EXPECTED: &'static str =
+        "none, since clients are not told apart by their addresses yet: all are sent to cloudfront";
+
+    fn read(text: &str) -> Option<Self> {
+        matches!(text.trim().to_ascii_lowercase().as_str(), "" | "none").then_some(Self)
     }
 }
 

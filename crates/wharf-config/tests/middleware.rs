@@ -1,6 +1,8 @@
 //! `middleware.storage`.
 
-use wharf_config::{Configuration, StorageMiddleware};
+use std::time::Duration;
+
+use wharf_config::{CloudFront, Configuration, StorageMiddleware};
 
 fn load(items: &str) -> Result<Vec<StorageMiddleware>, String> {
     let text = format!("version: 0.1\nstorage: inmemory\nmiddleware:\n  storage:\n{items}\n");
@@ -27,6 +29,16 @@ fn clients_are_sent_where_the_file_says() {
                 trim_path_prefix: part("/b"),
             },
         ),
+        (
+            "  - {name: cloudfront, options: {baseurl: d1.cloudfront.net/, privatekey: /k.pem, \
+             keypairid: K1, duration: 3000s, ipfilteredby: none}}",
+            StorageMiddleware::CloudFront(CloudFront {
+                base: "https://d1.cloudfront.net".into(),
+                private_key: "/k.pem".into(),
+                key_pair_id: "K1".into(),
+                duration: Duration::from_secs(3000),
+            }),
+        ),
     ] {
         assert_eq!(load(items).expect(items), [expected]);
     }
@@ -43,8 +55,15 @@ fn what_cannot_be_is_an_error_with_its_place() {
             "c.yml:5: middleware.storage.0.options.baseurl: expected a URL of http or https",
         ),
         ("  - {name: rewrite, options: {scheme: ftp}}", "options.scheme: expected http or https"),
-        ("  - {name: cloudfront}", "middleware.storage.0.name: cloudfront is not supported yet"),
-        ("  - {name: magic}", "middleware.storage.0.name: expected redirect or rewrite"),
+        ("  - {name: cloudfront}", "middleware.storage.0.options: baseurl is missing"),
+        (
+            "  - {name: cloudfront, options: {baseurl: d1, ipfilteredby: aws}}",
+            "options.ipfilteredby: expected none, since clients are not told apart",
+        ),
+        (
+            "  - {name: magic}",
+            "middleware.storage.0.name: expected cloudfront, redirect or rewrite",
+        ),
     ] {
         let found = load(items).expect_err(items);
         assert!(found.contains(error), "{items}: {found}");

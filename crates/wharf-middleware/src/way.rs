@@ -3,7 +3,7 @@
 use wharf_driver::StoragePath;
 
 /// Where clients are sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Way {
     /// `redirect`: to the path below this URL, which has no slash at its end. Whatever is there serves
     /// the same files, to anybody.
@@ -18,6 +18,9 @@ pub enum Way {
         /// What is taken away where the path begins with it.
         trim_path_prefix: Option<String>,
     },
+    /// `cloudfront`: to a distribution of Amazon's, by a URL that we sign.
+    #[cfg(feature = "cloudfront")]
+    CloudFront(std::sync::Arc<crate::CloudFront>),
 }
 
 // === impl Way ===
@@ -25,13 +28,15 @@ pub enum Way {
 impl Way {
     /// Whether it needs no URL of the store.
     pub(crate) fn is_complete(&self) -> bool {
-        matches!(self, Self::Base(_))
+        !matches!(self, Self::Rewritten { .. })
     }
 
     /// The URL for a path, of that which the store has given, if it has.
     pub(crate) fn lead(&self, path: &StoragePath, given: Option<String>) -> Option<String> {
         match self {
             Self::Base(base) => Some(format!("{base}/{path}")),
+            #[cfg(feature = "cloudfront")]
+            Self::CloudFront(cloudfront) => cloudfront.url(path),
             Self::Rewritten { scheme, host, trim_path_prefix } => {
                 let given = given?;
                 let (old_scheme, rest) = given.split_once("://")?;

@@ -28,6 +28,14 @@ pub enum Error {
         /// The parameter, and what the store answered.
         refused: Refused,
     },
+    /// Clients cannot be sent where the configuration says.
+    #[error("middleware.{key}: {problem}")]
+    Middleware {
+        /// What of the section is wrong.
+        key: String,
+        /// Why.
+        problem: String,
+    },
     /// The store can be opened, but not used.
     #[error("cannot use the store: {0}")]
     Storage(#[from] wharf_core::Error),

@@ -190,7 +190,7 @@ impl ServerBuilder<'_> {
         let store = Arc::clone(&driver);
         let notifier = mapping::notifications::notifier(configuration, address);
         let beside = Beside::prepare(configuration, &driver, &notifier).await?;
-        let driver = mapping::middleware::wrap(driver, &configuration.storage_middleware);
+        let driver = mapping::middleware::wrap(driver, configuration)?;
         let driver = beside.measure(driver);
         let cache = mapping::cache::cache(configuration)?;
         let namespace = self.namespace.unwrap_or_else(|| {
