@@ -2,6 +2,7 @@
 
 use object_store::Error;
 use wharf_driver_cloud::{Answer, Refused};
+use wharf_driver_object::{Act, Unusable};
 
 use crate::{Credentials, Options};
 
@@ -25,10 +26,10 @@ const TOKENS: &[(&[&str], &str, &str)] = &[
     (&["invalid_request", "invalid_tenant"], "credentials.tenantid", "there is no such tenant"),
 ];
 
-/// One sentence about the answer to the first request.
-pub(crate) fn explain(error: &Error, options: &Options) -> Refused {
-    let answer = Answer::of(error);
-    let (parameter, problem) = wrong(&answer, options);
+/// One sentence about the answer to one of the first requests.
+pub(crate) fn explain(unusable: &Unusable, options: &Options) -> Refused {
+    let answer = Answer::of(&unusable.error);
+    let (parameter, problem) = wrong(unusable.act, &answer, options);
     Refused::new(parameter, problem).without(options.secrets())
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn nobody(error: &Error, options: &Options) -> Refused {
     Refused::new(parameter, format!("{problem}: {answer}")).without(options.secrets())
 }
 
-fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
+fn wrong(act: Act, answer: &Answer, options: &Options) -> (&'static str, String) {
     let container = &options.container;
     if let Some((_, parameter, problem)) = CODES.iter().find(|(codes, ..)| answer.is(codes)) {
         let problem = format!("{problem}: the store answered for {container:?}: {answer}");
@@ -57,8 +58,9 @@ fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
         (Some(401 | 403), _) => (
             "credentials",
             format!(
-                "they may not read, write, list and delete in {container:?} (it takes the role \
-                 \"Storage Blob Data Contributor\"): the store answered {answer}"
+                "they may not {} in {container:?} (it takes the role \"Storage Blob Data \
+                 Contributor\"): the store answered {answer}",
+                act.verb()
             ),
         ),
         (Some(404), _) => ("container", format!("there is no {container:?}: {answer}")),
@@ -92,6 +94,10 @@ mod tests {
         }
     }
 
+    fn failed(text: &str) -> Unusable {
+        Unusable { act: Act::Write, error: error(text) }
+    }
+
     fn error(text: &str) -> Error {
         Error::Generic { store: "MicrosoftAzure", source: text.to_owned().into() }
     }
@@ -111,11 +117,11 @@ mod tests {
             let text = format!(
                 "non-2xx status code: {status}: <Error><Code>{code}</Code><Message>hush</Message>"
             );
-            let refused = explain(&error(&text), options);
+            let refused = explain(&failed(&text), options);
             assert_eq!(refused.parameter, parameter, "{code}");
             assert!(refused.problem.contains(code), "{refused}");
         }
-        assert_eq!(explain(&error("no such host"), &key).parameter, "accountname");
+        assert_eq!(explain(&failed("no such host"), &key).parameter, "accountname");
     }
 
     #[test]

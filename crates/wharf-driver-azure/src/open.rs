@@ -8,7 +8,7 @@ use wharf_driver_object::{ObjectDriver, Store};
 
 use crate::{Options, assemble::Copier, build::Container, diagnosis, sign::Presigner};
 
-/// Opens a container. Writes and removes one small blob, to know what the store promises, unless it
+/// Opens a container. Writes, reads and removes one small blob, to know what we may do and what the store promises, unless it
 /// is opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
@@ -34,5 +34,5 @@ async fn probe(options: &Options) -> Result<bool, Refused> {
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
     let answered = wharf_driver_object::probe(&container.store, &root, options.read_only).await;
-    answered.map_err(|error| diagnosis::explain(&error, options))
+    answered.map_err(|unusable| diagnosis::explain(&unusable, options))
 }

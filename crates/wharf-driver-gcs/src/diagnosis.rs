@@ -2,12 +2,23 @@
 
 use object_store::Error;
 use wharf_driver_cloud::{Answer, Refused};
+use wharf_driver_object::{Act, Unusable};
 
 use crate::{Credentials, Options};
 
-/// One sentence about the answer to the first request.
-pub(crate) fn explain(error: &Error, options: &Options) -> Refused {
-    let answer = Answer::of(error);
+/// What a role calls the permission.
+fn permission(act: Act) -> &'static str {
+    match act {
+        Act::Write => "storage.objects.create",
+        Act::Read => "storage.objects.get",
+        Act::List => "storage.objects.list",
+        Act::Delete => "storage.objects.delete",
+    }
+}
+
+/// One sentence about the answer to one of the first requests.
+pub(crate) fn explain(unusable: &Unusable, options: &Options) -> Refused {
+    let (act, answer) = (unusable.act, Answer::of(&unusable.error));
     let bucket = &options.bucket;
     match answer.status {
         _ if answer.is(&["NoSuchBucket"]) => {
@@ -21,8 +32,10 @@ pub(crate) fn explain(error: &Error, options: &Options) -> Refused {
         Some(403) => Refused::new(
             "bucket",
             format!(
-                "these credentials may not read, write, list and delete in {bucket:?} (it takes the \
-                 role \"Storage Object Admin\"): the store answered {answer}"
+                "these credentials may not {} ({}) in {bucket:?} (the role \"Storage Object Admin\" \
+                 has it all): the store answered {answer}",
+                act.verb(),
+                permission(act)
             ),
         ),
         Some(_) => Refused::new("endpoint", format!("the store answered {answer}")),
@@ -64,7 +77,8 @@ mod tests {
             ("no such host", "endpoint"),
         ] {
             let error = Error::Generic { store: "GCS", source: text.into() };
-            assert_eq!(explain(&error, &options).parameter, parameter, "{text}");
+            let unusable = Unusable { act: Act::Read, error };
+            assert_eq!(explain(&unusable, &options).parameter, parameter, "{text}");
         }
         let grant = "non-2xx status code: 400 Bad Request: {\"error\":\"invalid_grant\"}";
         let refused = nobody(&Error::Generic { store: "GCS", source: grant.into() }, &options);

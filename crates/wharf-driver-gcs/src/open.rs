@@ -8,7 +8,8 @@ use wharf_driver_object::{ObjectDriver, Sign, Store};
 
 use crate::{Options, build::Bucket, compose::Composer, diagnosis, sign::Presigner};
 
-/// Opens a bucket. Writes and removes one small object, to know what the store promises, unless it is
+/// Opens a bucket. Writes, reads and removes one small object, to know what we may do and what
+/// the store promises, unless it is
 /// opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
@@ -37,5 +38,5 @@ async fn probe(options: &Options) -> Result<bool, Refused> {
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
     let answered = wharf_driver_object::probe(&bucket.store, &root, options.read_only).await;
-    answered.map_err(|error| diagnosis::explain(&error, options))
+    answered.map_err(|unusable| diagnosis::explain(&unusable, options))
 }

@@ -57,5 +57,5 @@ pub use assemble::ReadBack;
 pub use driver::ObjectDriver;
 pub use error::kind_of;
 pub use options::Options;
-pub use probe::{create_if_absent, probe};
+pub use probe::{Act, Unusable, probe};
 pub use seams::{Assemble, Orphan, OrphanPage, Orphans, Piece, Sign, Store};

@@ -7,42 +7,50 @@ use object_store::{
 };
 use uuid::Uuid;
 
-/// Finds out whether a store can be used, and whether [create-if-absent](create_if_absent) holds in it.
-/// One that is only read is asked for one entry of a list instead; then nothing is known of it, which
-/// is `false`.
-pub async fn probe<S>(store: &S, prefix: &Path, read_only: bool) -> Result<bool>
+/// Why a store cannot be used: what was tried, and what it answered.
+#[derive(Debug)]
+pub struct Unusable {
+    /// What was tried.
+    pub act: Act,
+    /// What the store answered.
+    pub error: Error,
+}
+
+/// What a registry does in its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Write an object.
+    Write,
+    /// Read one.
+    Read,
+    /// List what is there.
+    List,
+    /// Delete an object.
+    Delete,
+}
+
+/// Finds out whether a store can be used, and whether create-if-absent holds: some stores take the
+/// condition and overwrite all the same. Writes a small object below `prefix` twice, reads it, asks
+/// for one entry of a list, and removes the object.
+///
+/// Where create-if-absent does not hold, the log says what is not promised. A store that is only read
+/// is asked for the list and nothing else; then nothing is known of it, which is `false`.
+pub async fn probe<S>(store: &S, prefix: &Path, read_only: bool) -> Result<bool, Unusable>
 where
     S: ObjectStore + PaginatedListStore,
 {
-    if !read_only {
-        return create_if_absent(store, prefix).await;
+    if read_only {
+        return list(store, prefix).await.map(|()| false);
     }
-    let first = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
-    store.list_paginated(Some(prefix.as_ref()), first).await.map(|_| false)
-}
-
-/// Whether create-if-absent holds: some stores take the condition and overwrite all the same. Writes
-/// a small object below `prefix` twice, and removes it.
-///
-/// Where it does not hold, the log says what is not promised. An error is what the store answered to
-/// the first write: there is no bucket, no permission, no store.
-pub async fn create_if_absent(objects: &dyn ObjectStore, prefix: &Path) -> Result<bool> {
-    let name = format!("docker/registry/wharf/probe-{}", Uuid::new_v4().simple());
-    let key = match prefix.is_root() {
-        true => Path::parse(name)?,
-        false => Path::parse(format!("{prefix}/{name}"))?,
-    };
-    let first = create(objects, &key).await;
-    let holds = match first {
-        Ok(true) => create(objects, &key).await.map(|created| !created),
-        Ok(false) => Ok(false),
-        Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => Ok(false),
-        Err(error) => return Err(error),
-    };
-    if let Err(error) = objects.delete(&key).await {
-        tracing::warn!(%key, %error, "the probe of the object store stays behind");
+    let key = key(prefix).map_err(Act::Write.failed())?;
+    let tried = attempt(store, prefix, &key).await;
+    let removed = store.delete(&key).await;
+    let holds = tried?;
+    match removed {
+        Err(error) if is_denied(&error) => return Err(Unusable { act: Act::Delete, error }),
+        Err(error) => tracing::warn!(%key, %error, "the probe of the object store stays behind"),
+        Ok(()) => {}
     }
-    let holds = holds?;
     if !holds {
         tracing::warn!(
             "this object store ignores create-if-absent: of two requests that write to one upload \
@@ -53,11 +61,71 @@ pub async fn create_if_absent(objects: &dyn ObjectStore, prefix: &Path) -> Resul
     Ok(holds)
 }
 
+fn key(prefix: &Path) -> Result<Path> {
+    let name = format!("docker/registry/wharf/probe-{}", Uuid::new_v4().simple());
+    match prefix.is_root() {
+        true => Ok(Path::parse(name)?),
+        false => Ok(Path::parse(format!("{prefix}/{name}"))?),
+    }
+}
+
+/// Everything but removing it.
+async fn attempt<S>(store: &S, prefix: &Path, key: &Path) -> Result<bool, Unusable>
+where
+    S: ObjectStore + PaginatedListStore,
+{
+    let holds = match create(store, key).await {
+        Ok(true) => create(store, key).await.map(|created| !created),
+        Ok(false) => Ok(false),
+        Err(Error::NotImplemented { .. } | Error::NotSupported { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let holds = holds.map_err(Act::Write.failed())?;
+    match store.get(key).await {
+        // Where the condition is refused, nothing was written.
+        Ok(_) | Err(Error::NotFound { .. }) => {}
+        Err(error) => return Err(Unusable { act: Act::Read, error }),
+    }
+    list(store, prefix).await?;
+    Ok(holds)
+}
+
+async fn list<S: PaginatedListStore>(store: &S, prefix: &Path) -> Result<(), Unusable> {
+    let first = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+    let listed = store.list_paginated(Some(prefix.as_ref()), first).await;
+    listed.map(drop).map_err(Act::List.failed())
+}
+
+/// Whether this is no failure that may pass. An answer to a request that deletes many has a code, and
+/// no status.
+fn is_denied(error: &Error) -> bool {
+    let is_kind = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
+    is_kind || error.to_string().contains("AccessDenied")
+}
+
 async fn create(objects: &dyn ObjectStore, key: &Path) -> Result<bool> {
     let options = PutOptions::from(PutMode::Create);
     match objects.put_opts(key, PutPayload::from_static(b"probe"), options).await {
         Ok(_) => Ok(true),
         Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+// === impl Act ===
+
+impl Act {
+    fn failed(self) -> impl Fn(Error) -> Unusable {
+        move |error| Unusable { act: self, error }
+    }
+
+    /// What is done: `write`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Delete => "delete",
+        }
     }
 }

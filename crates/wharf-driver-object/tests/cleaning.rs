@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use object_store::path::Path;
 use support::{Fault, How, TestStore};
 use wharf_driver::{Driver, ErrorKind};
-use wharf_driver_object::{ObjectDriver, Options, Orphan, OrphanPage, Orphans, create_if_absent};
+use wharf_driver_object::{Act, ObjectDriver, Options, Orphan, OrphanPage, Orphans, probe};
 use wharf_testkit::driver_suite::{path, pattern};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -79,15 +79,16 @@ async fn the_probe_finds_out_whether_create_if_absent_holds() {
     for prefix in ["", "some/prefix"] {
         let prefix = Path::parse(prefix).unwrap();
         let store = TestStore::new();
-        assert!(create_if_absent(&store, &prefix).await.unwrap());
+        assert!(probe(&store, &prefix, false).await.unwrap());
         assert_eq!(store.keys().await, [""; 0], "nothing is left behind");
         let store = TestStore::new().overwriting();
-        assert!(!create_if_absent(&store, &prefix).await.unwrap());
+        assert!(!probe(&store, &prefix, false).await.unwrap());
         assert_eq!(store.keys().await, [""; 0], "nothing is left behind");
     }
     let store = TestStore::new();
     store.fail(Some(Fault { nth: 1, lasting: true, how: How::Before }));
-    assert!(create_if_absent(&store, &Path::default()).await.is_err());
+    let unusable = probe(&store, &Path::default(), false).await.unwrap_err();
+    assert_eq!(unusable.act, Act::Write);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use object_store::Error;
 use wharf_driver_cloud::{Answer, Refused};
+use wharf_driver_object::{Act, Unusable};
 
 use crate::Options;
 
@@ -39,10 +40,10 @@ const CODES: &[(&[&str], &str, &str)] = &[
     (&["RequestTimeTooSkewed"], "regionendpoint", "its clock and ours do not agree"),
 ];
 
-/// One sentence about the answer to the first request.
-pub(crate) fn explain(error: &Error, options: &Options) -> Refused {
-    let answer = Answer::of(error);
-    let (parameter, problem) = wrong(&answer, options);
+/// One sentence about the answer to one of the first requests.
+pub(crate) fn explain(unusable: &Unusable, options: &Options) -> Refused {
+    let answer = Answer::of(&unusable.error);
+    let (parameter, problem) = wrong(unusable.act, &answer, options);
     Refused::new(parameter, problem).without(options.secrets())
 }
 
@@ -55,7 +56,22 @@ pub(crate) fn nobody(error: &Error, options: &Options) -> Refused {
     Refused::new("accesskey", problem).without(options.secrets())
 }
 
-fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
+/// What a policy calls the permission.
+fn permission(act: Act) -> &'static str {
+    match act {
+        Act::Write => "s3:PutObject",
+        Act::Read => "s3:GetObject",
+        Act::List => "s3:ListBucket",
+        Act::Delete => "s3:DeleteObject",
+    }
+}
+
+/// What deletes many has no status for each.
+fn is_denied(answer: &Answer) -> bool {
+    matches!(answer.status, Some(401 | 403)) || answer.text.contains("AccessDenied")
+}
+
+fn wrong(act: Act, answer: &Answer, options: &Options) -> (&'static str, String) {
     let bucket = &options.bucket;
     let place = if options.endpoint.is_some() { "regionendpoint" } else { "region" };
     let row = CODES.iter().find(|(codes, ..)| answer.is(codes));
@@ -70,11 +86,12 @@ fn wrong(answer: &Answer, options: &Options) -> (&'static str, String) {
             "region",
             format!("bucket {bucket:?} is in another region: the store answered {answer}"),
         ),
-        Some(401 | 403) => (
+        _ if is_denied(answer) => (
             "bucket",
             format!(
-                "these credentials may not read, write, list and delete in {bucket:?}: the store \
-                 answered {answer}"
+                "these credentials may not {} ({}) in {bucket:?}: the store answered {answer}",
+                act.verb(),
+                permission(act)
             ),
         ),
         Some(404) => ("bucket", format!("there is no {bucket:?}: the store answered {answer}")),
@@ -98,7 +115,8 @@ mod tests {
             }),
             ..Options::default()
         };
-        explain(&Error::Generic { store: "S3", source: text.to_owned().into() }, &options)
+        let error = Error::Generic { store: "S3", source: text.to_owned().into() };
+        explain(&Unusable { act: Act::List, error }, &options)
     }
 
     #[test]
@@ -121,6 +139,18 @@ mod tests {
             assert_eq!(refused.parameter, parameter, "{code}");
             assert!(refused.problem.contains(code), "{refused}");
             assert!(!refused.problem.contains("hush"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_permission_that_is_missing_is_named() {
+        for text in [
+            "non-2xx status code: 403 Forbidden: <Error><Code>AccessDenied</Code></Error>",
+            "DeleteObjects request failed for key k: no (code: AccessDenied)",
+        ] {
+            let refused = explained(text, true);
+            let expected = "these credentials may not list (s3:ListBucket) in \"b\": ";
+            assert!(refused.problem.starts_with(expected), "{refused}");
         }
     }
 

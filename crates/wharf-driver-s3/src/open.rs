@@ -10,7 +10,8 @@ use crate::{
     Options, assemble::Copier, build::Bucket, diagnosis, orphans::Unfinished, sign::Presigner,
 };
 
-/// Opens a bucket. Writes and removes one small object, to know what the store promises, unless it is
+/// Opens a bucket. Writes, reads and removes one small object, to know what we may do and what
+/// the store promises, unless it is
 /// opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
@@ -35,5 +36,5 @@ async fn probe(options: &Options) -> Result<bool, Refused> {
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
     let answered = wharf_driver_object::probe(&bucket.store, &root, options.read_only).await;
-    answered.map_err(|error| diagnosis::explain(&error, options))
+    answered.map_err(|unusable| diagnosis::explain(&unusable, options))
 }
