@@ -11,6 +11,9 @@ use std::{
     time::Duration,
 };
 
+use rcgen::{CertifiedKey, KeyPair};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
+
 /// A server, until the value is dropped.
 pub struct Double {
     address: SocketAddr,
@@ -61,23 +64,57 @@ impl Double {
         Self::listen("127.0.0.1:0".parse().expect("an address"), handler)
     }
 
+    /// The same over TLS, with this certificate.
+    pub fn start_tls(
+        certificate: &CertifiedKey<KeyPair>,
+        handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der());
+        let key = key.map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map(|builder| builder.with_no_client_auth());
+        let chain = vec![certificate.cert.der().clone()];
+        let config = config.and_then(|builder| builder.with_single_cert(chain, key));
+        let config = Arc::new(config.map_err(io::Error::other)?);
+        let address = "127.0.0.1:0".parse().expect("an address");
+        Self::serve(address, handler, move |stream, handler| {
+            let session = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
+            converse(StreamOwned::new(session, stream), handler)
+        })
+    }
+
     /// Answers at this address.
     pub fn listen(
         address: SocketAddr,
         handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::serve(address, handler, converse)
+    }
+
+    fn serve(
+        address: SocketAddr,
+        handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
+        converse: impl Fn(TcpStream, &Handler) -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let ended = Arc::new(AtomicBool::new(false));
         let (handler, end): (Arc<Handler>, _) = (Arc::new(handler), Arc::clone(&ended));
+        let converse = Arc::new(converse);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if end.load(Ordering::Relaxed) {
                     return;
                 }
-                let handler = Arc::clone(&handler);
+                let (handler, converse) = (Arc::clone(&handler), Arc::clone(&converse));
                 // Whoever breaks off is not our concern.
-                std::thread::spawn(move || converse(stream, &*handler).ok());
+                std::thread::spawn(move || {
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_nodelay(true)?;
+                    converse(stream, &*handler)
+                });
             }
         });
         Ok(Self { address, ended })
@@ -97,9 +134,7 @@ impl Drop for Double {
     }
 }
 
-fn converse(stream: TcpStream, handler: &Handler) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
+fn converse<S: Read + Write>(stream: S, handler: &Handler) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = Request::read(&mut stream)? {
         let response = handler(&request);
@@ -124,7 +159,7 @@ impl Request {
     }
 
     /// `None` when the connection has come to its end.
-    fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    fn read(stream: &mut BufReader<impl Read>) -> io::Result<Option<Self>> {
         let line = line(stream)?;
         let mut words = line.split(' ');
         let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
@@ -146,7 +181,7 @@ impl Request {
     }
 }
 
-fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
     let mut line = String::new();
     stream.take(64 << 10).read_line(&mut line)?;
     Ok(line.trim_end().to_owned())
@@ -203,7 +238,7 @@ impl Response {
         self
     }
 
-    fn write(&self, stream: &mut TcpStream, head_only: bool) -> io::Result<()> {
+    fn write(&self, stream: &mut impl Write, head_only: bool) -> io::Result<()> {
         let mut head = format!("HTTP/1.1 {} -\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -215,7 +250,7 @@ impl Response {
         if !head_only {
             stream.write_all(&self.body)?;
         }
-        Ok(())
+        stream.flush()
     }
 }
 
