@@ -1,6 +1,11 @@
 //! The contract: asked before anything else happens.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue};
@@ -33,6 +38,9 @@ pub struct Ask<'a> {
     pub headers: &'a HeaderMap,
     /// Where it comes from.
     pub remote: SocketAddr,
+    /// Whom it counts for: the client that a trusted proxy names, or else whoever sends it; `None` if
+    /// it is of a proxy that names nobody.
+    pub client: Option<IpAddr>,
     /// What the request is called in logs.
     pub request_id: &'a str,
     /// Where the client thinks that it is.

@@ -1,6 +1,6 @@
 //! What is served beside the API: the desk where tokens are given out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Response};
@@ -28,6 +28,8 @@ pub struct Visit<'a> {
     pub body: &'a [u8],
     /// Where it comes from.
     pub remote: SocketAddr,
+    /// Whom it counts for, as [`Ask::client`](crate::Ask::client).
+    pub client: Option<IpAddr>,
     /// What the request is called in logs.
     pub request_id: &'a str,
     /// The certificate that the client has shown, in DER, of an authority that is trusted.

@@ -67,7 +67,7 @@ impl Gate {
         let presented = Presented {
             credentials: &credentials,
             certificate: ask.certificate,
-            remote: ask.remote,
+            client: ask.client,
         };
         let mut rejection = None;
         for authenticator in &self.authenticators {

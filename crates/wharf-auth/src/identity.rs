@@ -1,6 +1,6 @@
 //! Who somebody is.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wharf_core::Subject;
@@ -21,8 +21,8 @@ pub struct Presented<'a> {
     pub credentials: &'a Credentials<'a>,
     /// In its TLS handshake: a certificate of a trusted authority, in DER.
     pub certificate: Option<&'a [u8]>,
-    /// Where it comes from.
-    pub remote: SocketAddr,
+    /// Whom it counts for, as [`Ask::client`](crate::Ask::client).
+    pub client: Option<IpAddr>,
 }
 
 /// Somebody who has proven who they are.

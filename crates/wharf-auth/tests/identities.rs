@@ -162,9 +162,8 @@ fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
 #[tokio::test]
 async fn a_certificate_names_its_owner_once() {
     let name = async |named_by, certificate: &[u8], credentials: Credentials<'_>| {
-        let remote = ([192, 0, 2, 1], 1).into();
         let presented =
-            Presented { credentials: &credentials, certificate: Some(certificate), remote };
+            Presented { credentials: &credentials, certificate: Some(certificate), client: None };
         let identity = Certificates::new(named_by).authenticate(&presented).await?;
         Some(identity.map(|identity| {
             let groups: Vec<_> = identity.groups.iter().map(ToString::to_string).collect();

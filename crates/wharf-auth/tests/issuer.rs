@@ -88,6 +88,7 @@ impl Registry {
             headers: &headers,
             body: body.as_bytes(),
             remote: ([192, 0, 2, 1], 1234).into(),
+            client: Some([192, 0, 2, 1].into()),
             request_id: "r1",
             certificate: None,
         };

@@ -1,6 +1,11 @@
 //! From a request to its answer: route, permission, handler, and what every answer has.
 
-use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -56,6 +61,7 @@ struct Asked<'a> {
     body: Incoming,
     counted: Counted,
     remote: SocketAddr,
+    client: Option<IpAddr>,
     id: &'a Arc<str>,
 }
 
@@ -168,14 +174,15 @@ impl App {
 
         let mut subject = None;
         let span = trace::span(&parts, &request_id);
+        let client = self.clients.of_request(remote, &parts.headers);
         // Whoever looks whether the server lives is told so at any time.
         let counted = match is_root {
             true => Ok(Counted::default()),
-            false => self.traffic.begin(self.clients.of_request(remote, &parts.headers)),
+            false => self.traffic.begin(client),
         };
         let Answered { outcome, unread, counted } = match counted {
             Ok(counted) => {
-                let request = Asked { parts, body, counted, remote, id: &request_id };
+                let request = Asked { parts, body, counted, remote, client, id: &request_id };
                 let answer = self.answer(request, &mut subject, measurement.as_deref_mut());
                 answer.instrument(span.clone()).await
             }
@@ -231,15 +238,16 @@ impl App {
         subject: &mut Option<Arc<str>>,
         measurement: Option<&mut Measurement>,
     ) -> Answered {
-        let Asked { parts, mut body, mut counted, remote, id } = request;
+        let Asked { parts, mut body, mut counted, remote, client, id } = request;
+        let caller = authorize::Caller { parts: &parts, request_id: id, remote, client };
         if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
             let outcome = match self.let_in(&parts) {
-                Ok(()) => desk::visit(&**desk, &parts, &mut body, id, remote).await,
+                Ok(()) => desk::visit(&**desk, caller, &mut body).await,
                 Err(failure) => Err(failure),
             };
             return Answered { outcome, unread: !body.ended(), counted };
         }
-        let admitted = self.admit(&parts, id, remote, measurement).await;
+        let admitted = self.admit(caller, measurement).await;
         let (target, row, grant) = match admitted {
             Ok(admitted) => admitted,
             Err(failure) => {
@@ -308,11 +316,10 @@ impl App {
     /// Finds what is asked for, and whether it may be.
     async fn admit(
         &self,
-        parts: &Parts,
-        request_id: &str,
-        remote: SocketAddr,
+        caller: authorize::Caller<'_>,
         measurement: Option<&mut Measurement>,
     ) -> Outcome<(Target, &'static Row, Grant)> {
+        let parts = caller.parts;
         self.let_in(parts)?;
         let (path, method) = (parts.uri.path(), parts.method.as_str());
         let below = if path == "/" { Some(path) } else { self.shared.links.strip(path) };
@@ -324,7 +331,6 @@ impl App {
             endpoint.into_iter().for_each(|endpoint| measurement.route(endpoint));
         }
         let (target, row) = resolved?;
-        let caller = authorize::Caller { parts, request_id, remote };
         let grant = authorize::authorize(&self.shared, caller, row, &target).await?;
         self.enabled(row)?;
         Ok((target, row, grant))

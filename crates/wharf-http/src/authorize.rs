@@ -1,6 +1,6 @@
 //! From a request to the question whether it may be served, and from a denial to its answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderValue, header, request::Parts};
 use wharf_api::{ErrorCode, ErrorInfo, Query, Row, Target};
@@ -26,6 +26,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) request_id: &'a str,
     pub(crate) remote: SocketAddr,
+    pub(crate) client: Option<IpAddr>,
 }
 
 /// Asks whether a request may be served.
@@ -35,7 +36,7 @@ pub(crate) async fn authorize(
     row: &'static Row,
     target: &Target,
 ) -> Result<Grant, Failure> {
-    let Caller { parts, request_id, remote } = caller;
+    let Caller { parts, request_id, remote, client } = caller;
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let origin = Asked { links: &shared.links, parts, remote };
     let certificate = parts.extensions.get::<Secure>().and_then(Secure::client_certificate);
@@ -45,6 +46,7 @@ pub(crate) async fn authorize(
         query: &query,
         headers: &parts.headers,
         remote,
+        client,
         request_id,
         origin: &origin,
         certificate,

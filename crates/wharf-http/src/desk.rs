@@ -1,14 +1,13 @@
 //! A desk beside the API: its requests and answers are carried, and looked at no further.
 
-use std::net::SocketAddr;
-
-use http::{header, request::Parts};
+use http::header;
 use wharf_api::ErrorCode;
 use wharf_auth::{Desk, Visit};
 
 use crate::{
     Secure,
     answer::Answer,
+    authorize::Caller,
     errors::{Failure, Outcome},
     incoming::{CollectFault, Incoming},
 };
@@ -17,13 +16,8 @@ use crate::{
 const LARGEST: u64 = 64 << 10;
 
 /// The answer of a desk.
-pub(crate) async fn visit(
-    desk: &dyn Desk,
-    parts: &Parts,
-    body: &mut Incoming,
-    request_id: &str,
-    remote: SocketAddr,
-) -> Outcome {
+pub(crate) async fn visit(desk: &dyn Desk, caller: Caller<'_>, body: &mut Incoming) -> Outcome {
+    let Caller { parts, request_id, remote, client } = caller;
     let body = match body.collect(LARGEST).await {
         Ok(body) => body,
         Err(CollectFault::TooLarge) => {
@@ -37,6 +31,7 @@ pub(crate) async fn visit(
         headers: &parts.headers,
         body: &body,
         remote,
+        client,
         request_id,
         certificate: parts.extensions.get::<Secure>().and_then(Secure::client_certificate),
     });

@@ -21,7 +21,8 @@ pub struct Limits {
     pub parallel: usize,
     /// Waiting, of each of the two kinds of addresses.
     pub waiting: usize,
-    /// Waiting or under way, from one address. Behind a proxy many clients have one.
+    /// Waiting or under way, from one address. Clients behind a proxy that does not name them have
+    /// none, and count as the users that they say they are.
     pub by_address: usize,
     /// For how long a right password is remembered, unless the file changes.
     pub remember: Duration,
@@ -33,10 +34,19 @@ pub struct Limits {
 pub(crate) struct Checks {
     limits: Limits,
     results: future::Cache<[u8; 32], bool>,
-    /// Addresses from which a right password came lately. They queue apart from the others.
-    proven: sync::Cache<IpAddr, ()>,
+    /// From whom a right password came lately. They queue apart from the others.
+    proven: sync::Cache<Asker, ()>,
     lanes: [Arc<Lane>; 2],
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_asker: Arc<Mutex<HashMap<Asker, usize>>>,
+}
+
+/// For whom a check counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Asker {
+    /// A client.
+    Address(IpAddr),
+    /// Whoever says that they are this user, behind a proxy that does not say where they are.
+    User(String),
 }
 
 /// There are too many checks already.
@@ -52,8 +62,8 @@ struct Lane {
 /// A place in a queue.
 struct Place {
     lane: Arc<Lane>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    address: IpAddr,
+    by_asker: Arc<Mutex<HashMap<Asker, usize>>>,
+    asker: Asker,
 }
 
 /// Forgets a result after a time of its own.
@@ -99,55 +109,64 @@ impl Checks {
                 .build(),
             proven: sync::Cache::builder().max_capacity(MOST).time_to_live(PROVEN).build(),
             lanes: [lane(), lane()],
-            by_address: Arc::default(),
+            by_asker: Arc::default(),
         }
     }
 
-    /// What `verify` says, or said lately under the same key. Many who ask under one key at once wait
-    /// for one check.
+    /// What `verify` says about a user, or said lately under the same key. Many who ask under one key
+    /// at once wait for one check.
     pub(crate) async fn check(
         &self,
         key: [u8; 32],
-        address: IpAddr,
+        client: Option<IpAddr>,
+        user: &str,
         verify: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<bool, Overloaded> {
-        let address = network(address);
-        let check = self.costly(address, verify);
+        let check = self.costly(client, user, verify);
         let right = self.results.try_get_with(key, check).await.map_err(|busy| *busy)?;
         Ok(right)
     }
 
     async fn costly(
         &self,
-        address: IpAddr,
+        client: Option<IpAddr>,
+        user: &str,
         verify: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<bool, Overloaded> {
-        let place = self.queue(address)?;
+        let place = self.queue(Asker::new(client, user))?;
         let permit = place.lane.permits.acquire().await.map_err(|_| Overloaded)?;
         let right = spawn_blocking(verify).await.unwrap_or(false);
         drop(permit);
         if right {
-            self.proven.insert(address, ());
+            self.proven.insert(place.asker.clone(), ());
         }
         Ok(right)
     }
 
-    /// A place in the queue of an address, if it is not full and the address has not too many.
-    fn queue(&self, address: IpAddr) -> Result<Place, Overloaded> {
-        let proven = self.proven.contains_key(&address);
+    /// A place in the queue of an asker, if it is not full and the asker has not too many.
+    fn queue(&self, asker: Asker) -> Result<Place, Overloaded> {
+        let proven = self.proven.contains_key(&asker);
         let lane = Arc::clone(&self.lanes[usize::from(proven)]);
-        let by_address = Arc::clone(&self.by_address);
+        let by_asker = Arc::clone(&self.by_asker);
         {
-            let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = counts.get(&address).copied().unwrap_or(0);
+            let mut counts = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = counts.get(&asker).copied().unwrap_or(0);
             let most = self.limits.waiting + self.limits.parallel;
             if count >= self.limits.by_address || lane.queued.load(SeqCst) >= most {
                 return Err(Overloaded);
             }
-            counts.insert(address, count + 1);
+            counts.insert(asker.clone(), count + 1);
             lane.queued.fetch_add(1, SeqCst);
         }
-        Ok(Place { lane, by_address, address })
+        Ok(Place { lane, by_asker, asker })
+    }
+}
+
+// === impl Asker ===
+
+impl Asker {
+    fn new(client: Option<IpAddr>, user: &str) -> Self {
+        client.map(network).map_or_else(|| Self::User(user.to_owned()), Self::Address)
     }
 }
 
@@ -156,11 +175,11 @@ impl Checks {
 impl Drop for Place {
     fn drop(&mut self) {
         self.lane.queued.fetch_sub(1, SeqCst);
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
+        let mut counts = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.asker) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.address);
+                counts.remove(&self.asker);
             }
         }
     }
@@ -192,8 +211,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    fn address(n: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, n])
+    fn address(n: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, n]))
     }
 
     fn key(n: u8) -> [u8; 32] {
@@ -207,21 +226,21 @@ mod tests {
     #[tokio::test]
     async fn a_result_is_remembered_under_its_key() {
         let checks = Checks::new(limits());
-        assert_eq!(checks.check(key(1), address(1), || true).await, Ok(true));
-        assert_eq!(checks.check(key(1), address(2), || panic!("not again")).await, Ok(true));
-        assert_eq!(checks.check(key(2), address(1), || false).await, Ok(false));
-        assert_eq!(checks.check(key(2), address(1), || panic!("not again")).await, Ok(false));
+        assert_eq!(checks.check(key(1), address(1), "a", || true).await, Ok(true));
+        assert_eq!(checks.check(key(1), address(2), "a", || panic!("not again")).await, Ok(true));
+        assert_eq!(checks.check(key(2), address(1), "a", || false).await, Ok(false));
+        assert_eq!(checks.check(key(2), address(1), "a", || panic!("not again")).await, Ok(false));
         // A check that breaks is no proof.
-        assert_eq!(checks.check(key(3), address(1), || panic!("on purpose")).await, Ok(false));
+        assert_eq!(checks.check(key(3), address(1), "a", || panic!("on purpose")).await, Ok(false));
     }
 
     #[tokio::test]
     async fn a_wrong_password_is_forgotten_soon() {
         let soon = Limits { remember_wrong: Duration::from_millis(1), ..limits() };
         let checks = Checks::new(soon);
-        assert_eq!(checks.check(key(1), address(1), || false).await, Ok(false));
+        assert_eq!(checks.check(key(1), address(1), "a", || false).await, Ok(false));
         tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(checks.check(key(1), address(1), || true).await, Ok(true));
+        assert_eq!(checks.check(key(1), address(1), "a", || true).await, Ok(true));
     }
 
     #[tokio::test]
@@ -230,13 +249,13 @@ mod tests {
         let (release, wait) = mpsc::channel::<()>();
         let wait = Arc::new(Mutex::new(wait));
         // The good client has been here before.
-        assert_eq!(checks.check(key(100), address(9), || true).await, Ok(true));
+        assert_eq!(checks.check(key(100), address(9), "a", || true).await, Ok(true));
         let mut flood = Vec::new();
         for n in 0..20 {
             let (checks, wait) = (Arc::clone(&checks), Arc::clone(&wait));
             flood.push(tokio::spawn(async move {
                 let slow = move || wait.lock().unwrap().recv().is_ok();
-                checks.check(key(n), address(1), slow).await
+                checks.check(key(n), address(1), "a", slow).await
             }));
         }
         // All but two are turned away at once, while those two wait.
@@ -247,8 +266,8 @@ mod tests {
         };
         timeout(PATIENCE, turned_away).await.unwrap();
         // Remembered, or checked in the lane of those who have proven something.
-        assert_eq!(checks.check(key(100), address(9), || false).await, Ok(true));
-        let fresh = timeout(PATIENCE, checks.check(key(101), address(9), || true)).await;
+        assert_eq!(checks.check(key(100), address(9), "a", || false).await, Ok(true));
+        let fresh = timeout(PATIENCE, checks.check(key(101), address(9), "a", || true)).await;
         assert_eq!(fresh.unwrap(), Ok(true));
         drop(release);
         let mut overloaded = 0;
@@ -257,8 +276,31 @@ mod tests {
         }
         assert_eq!(overloaded, 18);
         // Nothing of them is left behind.
-        assert!(checks.by_address.lock().unwrap().is_empty());
+        assert!(checks.by_asker.lock().unwrap().is_empty());
         assert_eq!(checks.lanes[0].queued.load(SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn behind_a_proxy_that_names_nobody_each_user_has_a_share() {
+        let checks = Arc::new(Checks::new(Limits { by_address: 1, ..limits() }));
+        let (release, wait) = mpsc::channel::<()>();
+        let slow = {
+            let checks = Arc::clone(&checks);
+            let verify = move || wait.recv().is_ok();
+            tokio::spawn(async move { checks.check(key(1), None, "a", verify).await })
+        };
+        while checks.by_asker.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(checks.check(key(2), None, "a", || true).await, Err(Overloaded));
+        assert_eq!(checks.lanes[0].queued.load(SeqCst), 1);
+        let other = {
+            let checks = Arc::clone(&checks);
+            tokio::spawn(async move { checks.check(key(3), None, "b", || true).await })
+        };
+        release.send(()).unwrap();
+        assert_eq!(timeout(PATIENCE, slow).await.unwrap().unwrap(), Ok(true));
+        assert_eq!(timeout(PATIENCE, other).await.unwrap().unwrap(), Ok(true));
     }
 
     #[tokio::test]
@@ -271,7 +313,7 @@ mod tests {
             let (checks, wait) = (Arc::clone(&checks), Arc::clone(&wait));
             tasks.push(tokio::spawn(async move {
                 let slow = move || wait.lock().unwrap().recv().is_ok();
-                checks.check(key(n), address(n), slow).await
+                checks.check(key(n), address(n), "a", slow).await
             }));
         }
         let turned_away = async {
@@ -293,6 +335,6 @@ mod tests {
         let one = network("2001:db8::1".parse().unwrap());
         assert_eq!(one, network("2001:db8::ffff:1".parse().unwrap()));
         assert_ne!(one, network("2001:db8:0:1::1".parse().unwrap()));
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), address(1));
+        assert_eq!(Some(network("::ffff:192.0.2.1".parse().unwrap())), address(1));
     }
 }

@@ -97,7 +97,7 @@ impl Htpasswd {
         let (hash, known) = seen.value.hash(user);
         let password = password.to_owned();
         let verify = move || hash.verify(&password) && known;
-        match self.checks.check(key, presented.remote.ip(), verify).await {
+        match self.checks.check(key, presented.client, user, verify).await {
             Ok(true) => Ok(Identity { source: Source::Password, ..Identity::named(user) }),
             Ok(false) => Err(Rejection::Invalid("wrong user or password".to_owned())),
             Err(Overloaded) => Err(Rejection::Busy(Checks::RETRY_AFTER)),

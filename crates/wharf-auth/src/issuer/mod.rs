@@ -156,7 +156,7 @@ impl Issuer {
         visit: &Visit<'_>,
     ) -> Result<Option<Identity>, Rejection> {
         let presented =
-            Presented { credentials, certificate: visit.certificate, remote: visit.remote };
+            Presented { credentials, certificate: visit.certificate, client: visit.client };
         for authenticator in &self.others {
             if let Some(known) = authenticator.authenticate(&presented).await {
                 return known.map(Some);

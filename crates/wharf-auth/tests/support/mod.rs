@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::net::SocketAddr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use wharf_api::Query;
@@ -56,13 +58,14 @@ pub(crate) async fn request_with(
     if !authorization.is_empty() {
         headers.insert("authorization", authorization.parse().unwrap());
     }
-    let remote = ([192, 0, 2, 1], 1234).into();
+    let remote = SocketAddr::from(([192, 0, 2, 1], 1234));
     gate.authorize(Ask {
         row,
         target: &target,
         query: &query,
         headers: &headers,
         remote,
+        client: Some(remote.ip()),
         request_id: "r1",
         origin: &Here,
         certificate,
