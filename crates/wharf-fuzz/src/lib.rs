@@ -11,6 +11,7 @@
 //! ```
 
 pub mod authorization;
+pub mod challenge;
 pub mod checkpoint;
 pub mod config;
 pub mod digest;
@@ -45,6 +46,7 @@ pub struct Target {
 /// All of them, in the order of their names.
 pub static TARGETS: &[Target] = &[
     Target { name: "authorization", check: authorization::check },
+    Target { name: "challenge", check: challenge::check },
     Target { name: "checkpoint", check: checkpoint::check },
     Target { name: "config", check: config::check },
     Target { name: "digest", check: digest::check },
