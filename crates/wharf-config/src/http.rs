@@ -1,6 +1,6 @@
 //! `http`: where and how the registry is served.
 
-use std::{fmt, num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU64, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     ClientLimits, ConfigError, Debug, Secret, Tls, TrustedProxies, listen,
@@ -189,6 +189,14 @@ impl fmt::Display for Address {
             true => write!(f, "[{}]:{}", self.host, self.port),
             false => write!(f, "{}:{}", self.host, self.port),
         }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::read(text).ok_or_else(|| format!("expected {}", Self::EXPECTED))
     }
 }
 

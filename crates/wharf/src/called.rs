@@ -110,7 +110,7 @@ impl Called {
 /// Whether a command of the original lacks its configuration: it has no embedded one.
 fn wants_configuration(command: &Command) -> bool {
     let config = match command {
-        Command::Serve { config } => config.as_ref(),
+        Command::Serve { config, .. } => config.as_ref(),
         Command::GarbageCollect(args) => args.config(),
         _ => return false,
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{config, fsck, garbage, token::Token, uploads::Uploads};
+use crate::{config, flags::Flags, fsck, garbage, token::Token, uploads::Uploads};
 
 /// An OCI container registry, in place of docker/distribution.
 ///
@@ -32,6 +32,8 @@ pub(crate) enum Command {
         /// A config.yml of docker/distribution; without it, what REGISTRY_CONFIGURATION_PATH names,
         /// or else the embedded default. Variables such as REGISTRY_HTTP_ADDR override its keys
         config: Option<PathBuf>,
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Ask the registry of a configuration whether it is well
     ///
@@ -123,6 +125,8 @@ Examples:
 const SERVE_EXAMPLES: &str = "\
 Examples:
   wharf serve                                serve ./wharf-data on 127.0.0.1:5000
+  wharf serve --root /srv --addr :5000 --insecure-open
+                                             serve /srv to everybody who reaches this machine
   wharf serve /etc/distribution/config.yml   serve what a file says
   REGISTRY_HTTP_ADDR=:5000 REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/srv wharf serve
                                              serve /srv on every address of this machine";
@@ -131,7 +135,7 @@ Examples:
 
 impl Default for Command {
     fn default() -> Self {
-        Self::Serve { config: None }
+        Self::Serve { config: None, flags: Flags::default() }
     }
 }
 

@@ -35,6 +35,11 @@ pub(crate) fn is_in_environment() -> bool {
 
 /// Loads the file of the command line, or the environment's, or else the embedded default.
 pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
+    load_with(path, Vec::new())
+}
+
+/// The same, with variables that come before those of the environment.
+pub(crate) fn load_with(path: Option<&Path>, first: Vec<(String, String)>) -> Result<Found, Error> {
     let from_environment = env::var_os(PATH).filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = path.map(Path::to_owned).or(from_environment);
     let (text, source) = match &path {
@@ -44,7 +49,10 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
         }
         None => (Configuration::EMBEDDED.to_owned(), EMBEDDED.to_owned()),
     };
-    let loaded = Configuration::load(&text, &source, variables()?)?;
+    let mut variables = variables()?;
+    variables.retain(|(name, _)| first.iter().all(|(other, _)| other != name));
+    variables.extend(first);
+    let loaded = Configuration::load(&text, &source, variables)?;
     Ok(Found { loaded, source })
 }
 

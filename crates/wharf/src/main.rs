@@ -11,6 +11,7 @@ mod called;
 mod cli;
 mod config;
 mod files;
+mod flags;
 mod fsck;
 mod garbage;
 mod health;
@@ -44,7 +45,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command, name: &str) -> ExitCode {
     let result = match command {
-        Command::Serve { config } => serve::serve(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Serve { config, flags } => {
+            serve::serve(config.as_deref(), &flags).map(|()| ExitCode::SUCCESS)
+        }
         Command::GarbageCollect(args) => garbage::collect(&args),
         Command::Fsck(args) => fsck::check(&args),
         Command::Uploads(command) => uploads::run(&command),

@@ -14,6 +14,8 @@ use crate::{load, log::Dial};
 /// What it takes to look at the configuration again.
 pub(crate) struct Reload {
     path: Option<PathBuf>,
+    /// What the command line says besides.
+    variables: Vec<(String, String)>,
     /// What is in force.
     current: Configuration,
     dial: Dial,
@@ -22,8 +24,13 @@ pub(crate) struct Reload {
 // === impl Reload ===
 
 impl Reload {
-    pub(crate) fn new(path: Option<&Path>, current: Configuration, dial: Dial) -> Self {
-        Self { path: path.map(Path::to_owned), current, dial }
+    pub(crate) fn new(
+        path: Option<&Path>,
+        variables: Vec<(String, String)>,
+        current: Configuration,
+        dial: Dial,
+    ) -> Self {
+        Self { path: path.map(Path::to_owned), variables, current, dial }
     }
 
     /// Looks again whenever it is told to.
@@ -39,7 +46,7 @@ impl Reload {
 
     /// A configuration that is wrong changes nothing.
     async fn reload(&mut self, control: &Control) {
-        let loaded = match load::load(self.path.as_deref()) {
+        let loaded = match load::load_with(self.path.as_deref(), self.variables.clone()) {
             Ok(found) => found.loaded,
             Err(error) => {
                 tracing::error!("SIGHUP: nothing is changed: {error}");

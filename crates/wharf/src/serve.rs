@@ -6,15 +6,18 @@ use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
 use crate::{
-    activation, auth, files, lines::Lines, load, log, reload::Reload, settle::settle, signals,
+    activation, auth, files, flags::Flags, lines::Lines, load, log, reload::Reload, settle::settle,
+    signals,
 };
 
 /// How long threads that the system holds on to may delay the end.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// Serves until a signal says otherwise.
-pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let load::Found { loaded, source } = load::load(path)?;
+pub(crate) fn serve(path: Option<&Path>, flags: &Flags) -> Result<(), Box<dyn Error>> {
+    let variables = flags.variables()?;
+    let load::Found { loaded, source } = load::load_with(path, variables.clone())?;
+    flags.check(&loaded.configuration)?;
     let auth = loaded.configuration.auth.as_ref();
     let decisions = auth.and_then(|auth| auth.audit.as_deref());
     let (lines, dial) = log::begin(&loaded.configuration.log, decisions)?;
@@ -23,7 +26,7 @@ pub(crate) fn serve(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
     }
     files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reload = Reload::new(path, loaded.configuration.clone(), dial);
+    let reload = Reload::new(path, variables, loaded.configuration.clone(), dial);
     let result = runtime.block_on(run(&loaded.configuration, &source, reload));
     runtime.shutdown_timeout(LAST_MOMENT);
     lines.iter().for_each(Lines::flush);

@@ -89,6 +89,31 @@ fn without_a_file_it_serves_a_directory_on_loopback() {
 }
 
 #[test]
+fn a_directory_and_an_address_need_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("store");
+    let serve = |arguments: &[&str]| {
+        let mut command = wharf(&["serve", "--root", root.to_str().expect("UTF-8")]);
+        command.args(arguments).env("REGISTRY_HTTP_ADDR", "not looked at");
+        command
+    };
+    let refused = serve(&["--addr", "0.0.0.0:0"]).output().expect("it runs");
+    let message = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    assert!(message.contains("there is no access control") && message.contains("--insecure-open"));
+    assert!(!root.exists());
+
+    for arguments in [&["--addr", "127.0.0.1:0"][..], &["--addr", ":0", "--insecure-open"]] {
+        let mut program = Program::spawn(serve(arguments));
+        let (address, line) = program.address();
+        assert!(get(([127, 0, 0, 1], address.port()).into(), "/v2/").contains(" 200 "), "{line}");
+        program.signal("TERM");
+        assert!(program.wait().success());
+        assert!(root.is_dir());
+    }
+}
+
+#[test]
 fn logs_are_json_with_fields_if_so_configured() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.yml");
