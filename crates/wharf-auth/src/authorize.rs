@@ -14,7 +14,7 @@ use wharf_api::{Query, Row, Target};
 use wharf_core::{MayPull, Subject};
 use wharf_reference::RepositoryName;
 
-use crate::Rule;
+use crate::{Memo, Rule};
 
 /// Decides about requests.
 #[async_trait]
@@ -47,6 +47,8 @@ pub struct Ask<'a> {
     pub origin: &'a dyn Origin,
     /// The certificate that the client has shown, in DER, of an authority that is trusted.
     pub certificate: Option<&'a [u8]>,
+    /// What its connection remembers.
+    pub memo: Option<&'a Memo>,
 }
 
 /// What the client calls the server that it asks.

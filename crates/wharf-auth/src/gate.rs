@@ -63,6 +63,9 @@ impl Gate {
 
     /// Who asks; `None` for an anonymous caller.
     async fn identify(&self, ask: &Ask<'_>) -> Result<Option<Identity>, Rejection> {
+        if let Some(identity) = ask.memo.and_then(|memo| memo.recall(ask.headers)) {
+            return Ok(Some(identity));
+        }
         let credentials = Credentials::of(ask.headers);
         let presented = Presented {
             credentials: &credentials,
@@ -72,7 +75,10 @@ impl Gate {
         let mut rejection = None;
         for authenticator in &self.authenticators {
             match authenticator.authenticate(&presented).await {
-                Some(Ok(identity)) => return Ok(Some(identity)),
+                Some(Ok(identity)) => {
+                    ask.memo.into_iter().for_each(|memo| memo.remember(ask.headers, &identity));
+                    return Ok(Some(identity));
+                }
                 // Another one may know them.
                 Some(Err(rejected)) => rejection = rejection.or(Some(rejected)),
                 None => {}

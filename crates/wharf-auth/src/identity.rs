@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use wharf_core::Subject;
 
-use crate::{Access, Credentials, rules::Who};
+use crate::{Access, Credentials, Lasting, rules::Who};
 
 /// Knows who shows some credentials.
 #[async_trait]
@@ -36,6 +36,8 @@ pub struct Identity {
     pub groups: Vec<Arc<str>>,
     /// How it is known.
     pub source: Source,
+    /// For how long it is, `None` if only for this moment.
+    pub lasting: Option<Arc<dyn Lasting>>,
 }
 
 /// How it is known who somebody is. A token that is given out on it ends with it.

@@ -14,6 +14,7 @@ mod htpasswd;
 mod identity;
 #[cfg(feature = "issuer")]
 pub mod issuer;
+mod memo;
 #[cfg(feature = "token")]
 pub mod oidc;
 mod policy;
@@ -35,6 +36,7 @@ pub use gate::Gate;
 #[cfg(feature = "htpasswd")]
 pub use htpasswd::{Htpasswd, HtpasswdError, Limits};
 pub use identity::{Authenticate, Identity, Presented, Rejection, Scope, Source};
+pub use memo::{Lasting, Memo};
 pub use policy::{Policy, RuleFile};
 pub use rule::Rule;
 pub use rules::{Explanation, Rules, RulesError};

@@ -2,7 +2,10 @@
 //!
 //! Such a token says who somebody is, and nothing of what it is good for: that is for rules to say.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use moka::sync;
@@ -10,7 +13,7 @@ use serde_json::{Map, Value};
 use wharf_digest::Digest;
 
 use crate::{
-    Authenticate, Credentials, Identity, Presented, Rejection,
+    Authenticate, Credentials, Identity, Lasting, Presented, Rejection,
     identity::is_name,
     token::{
         self, TokenError,
@@ -25,7 +28,7 @@ use crate::{
 /// password.
 pub struct Oidc {
     options: Options,
-    keys: Keys,
+    keys: Arc<Keys>,
     known: sync::Cache<Digest, (u64, Arc<Known>)>,
 }
 
@@ -50,6 +53,14 @@ struct Known {
     validity: Validity,
 }
 
+/// The keys have not changed since, and it is the time of the token.
+struct Unchanged {
+    keys: Arc<Keys>,
+    generation: u64,
+    known: Arc<Known>,
+    leeway: Duration,
+}
+
 /// The most tokens that are remembered.
 const MOST: u64 = 10_000;
 
@@ -64,7 +75,7 @@ const LONGEST: usize = 16 << 10;
 impl Oidc {
     /// Reads the keys that are in files. Having no keys is an error.
     pub fn open(options: Options) -> Result<Self, TokenError> {
-        let keys = Keys::open(&options.token).map_err(TokenError::new)?;
+        let keys = Arc::new(Keys::open(&options.token).map_err(TokenError::new)?);
         let known = sync::Cache::new(MOST);
         Ok(Self { options, keys, known })
     }
@@ -99,15 +110,22 @@ impl Oidc {
             && of == generation
         {
             known.validity.covers(now, leeway).map_err(Rejection::Invalid)?;
-            return Ok(known.identity.clone());
+            return Ok(self.identity(known, generation));
         }
         // The claims are those of the payload that is signed.
         self.keys.verified(jws, now).await?;
         let known = self.options.read(claims).map_err(Rejection::Invalid)?;
         known.validity.covers(now, leeway).map_err(Rejection::Invalid)?;
+        let known = Arc::new(known);
+        self.known.insert(hash, (generation, Arc::clone(&known)));
+        Ok(self.identity(known, generation))
+    }
+
+    fn identity(&self, known: Arc<Known>, generation: u64) -> Identity {
+        let (keys, leeway) = (Arc::clone(&self.keys), self.options.token.leeway);
         let identity = known.identity.clone();
-        self.known.insert(hash, (generation, Arc::new(known)));
-        Ok(identity)
+        let unchanged = Unchanged { keys, generation, known, leeway };
+        Identity { lasting: Some(Arc::new(unchanged)), ..identity }
     }
 }
 
@@ -120,6 +138,15 @@ impl Authenticate for Oidc {
             _ => return None,
         };
         self.verify(token, SystemTime::now()).await
+    }
+}
+
+// === impl Unchanged ===
+
+impl Lasting for Unchanged {
+    fn lasts(&self) -> bool {
+        self.keys.generation() == self.generation
+            && self.known.validity.covers(SystemTime::now(), self.leeway).is_ok()
     }
 }
 

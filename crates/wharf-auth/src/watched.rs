@@ -6,7 +6,10 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -17,6 +20,9 @@ pub(crate) struct Watched<T> {
     current: RwLock<Current<T>>,
     /// Held by whoever reads the file.
     reading: Mutex<()>,
+    opened: Instant,
+    /// When the file was looked at last, in milliseconds since it was opened.
+    looked: AtomicU64,
 }
 
 /// Makes something of the content of a file.
@@ -68,6 +74,9 @@ const AT_REST: Duration = Duration::from_secs(2);
 /// How often a file that is not at rest is read, at most.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// For how long a look at a file counts: many requests in a row take one.
+const LOOK: Duration = Duration::from_millis(10);
+
 // === impl Watched ===
 
 impl<T> Watched<T> {
@@ -88,22 +97,50 @@ impl<T> Watched<T> {
             read,
             current: RwLock::new(current),
             reading: Mutex::new(()),
+            opened: Instant::now(),
+            looked: AtomicU64::new(0),
         })
     }
 
-    /// What the file holds now: one look at its times, and a read if they have changed. A file that
-    /// cannot be used leaves the older value, and says why once in the log.
+    /// What the file holds now: a look at its times, unless there was one a moment ago, and a read if
+    /// they have changed. A file that cannot be used leaves the older value, and says why once in the log.
     pub(crate) fn now(&self) -> Seen<T> {
+        self.look();
+        self.seen()
+    }
+
+    /// Whether the file can be used now, and is of this generation.
+    #[cfg_attr(
+        not(feature = "htpasswd"),
+        allow(dead_code, reason = "nothing that depends on one file is remembered")
+    )]
+    pub(crate) fn is_of(&self, generation: u64) -> bool {
+        self.look();
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.generation == generation && current.problem.is_none()
+    }
+
+    fn look(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let before = self.looked.load(Relaxed);
+        if before != 0 && now.saturating_sub(before) < LOOK.as_millis() as u64 {
+            return;
+        }
+        self.look_closely();
+        // Only what was seen counts as looked at: nobody goes by an older look meanwhile.
+        self.looked.store(now, Relaxed);
+    }
+
+    fn look_closely(&self) {
         let stamp = Stamp::of(&self.path);
         if self.is_current(stamp) {
-            return self.seen();
+            return;
         }
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = Stamp::of(&self.path);
         if !self.is_current(stamp) {
             self.reload(stamp);
         }
-        self.seen()
     }
 
     fn is_current(&self, stamp: Option<Stamp>) -> bool {
@@ -216,10 +253,12 @@ mod tests {
         fs::write(&path, "two").unwrap();
         becomes(&watched, "two");
         fs::write(&path, [0xff]).unwrap();
+        std::thread::sleep(LOOK * 2);
         let broken = watched.now();
         assert!(broken.problem.is_some());
         assert_eq!(*broken.value, "two");
         fs::remove_file(&path).unwrap();
+        std::thread::sleep(LOOK * 2);
         assert!(watched.now().problem.unwrap().contains("cannot read"));
         fs::write(&path, "three").unwrap();
         let seen = becomes(&watched, "three");

@@ -5,10 +5,13 @@
 
 mod support;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use support::{basic, get};
-use wharf_auth::{Challenge, Denial, Gate, Htpasswd, Limits, Policy};
+use support::{basic, get, get_again};
+use wharf_auth::{Challenge, Denial, Gate, Htpasswd, Limits, Memo, Policy};
+
+/// A file is looked at once in ten milliseconds.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 fn line(user: &str, password: &str) -> String {
     format!("{user}:{}\n", bcrypt::hash_with_salt(password, 4, [7; 16]).unwrap())
@@ -46,14 +49,24 @@ async fn cve_2025_23208_a_user_that_is_taken_out_is_out_at_once() {
     let gate = gate(&file);
     let alice = basic("alice", "wonder");
     assert!(get(&gate, "/v2/", &alice).await.is_ok());
-    // Replaced, as an editor does it: the result that is remembered counts no more.
+    let (memo, others) = (Memo::default(), Memo::default());
+    for _ in 0..2 {
+        assert!(get_again(&gate, &memo, "/v2/", &alice).await.is_ok());
+        let wrong = basic("alice", "wondes");
+        assert!(get_again(&gate, &memo, "/v2/", &wrong).await.is_err());
+        assert!(get_again(&gate, &others, "/v2/", &wrong).await.is_err());
+    }
+    // Replaced, as an editor does it: what is remembered counts no more.
     let new = folder.path().join("new");
     fs::write(&new, line("bob", "builder")).unwrap();
     fs::rename(&new, &file).unwrap();
+    std::thread::sleep(A_MOMENT);
     assert!(get(&gate, "/v2/", &alice).await.is_err());
+    assert!(get_again(&gate, &memo, "/v2/", &alice).await.is_err());
     assert!(get(&gate, "/v2/", &basic("bob", "builder")).await.is_ok());
     // A file that is gone lets nobody in, and says that it is not the password.
     fs::remove_file(&file).unwrap();
+    std::thread::sleep(A_MOMENT);
     let denial = get(&gate, "/v2/", &basic("bob", "builder")).await.err().unwrap();
     assert!(matches!(denial, Denial::Unavailable), "{denial:?}");
 }

@@ -46,6 +46,8 @@ fn users(folder: &Path, users: &[(&str, &str)]) {
         format!("{user}:{hash}\n")
     };
     fs::write(folder.join("users"), users.iter().map(line).collect::<String>()).unwrap();
+    // It is looked at once in ten milliseconds.
+    std::thread::sleep(Duration::from_millis(20));
 }
 
 /// Another one for the same users and store is a replica.

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -13,6 +13,9 @@ use wharf_auth::{
     Access, Authenticate, Challenge, Credentials, Denial, Gate, Identity, Policy, Presented,
     Rejection, Scope,
 };
+
+/// A file is looked at once in ten milliseconds.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 const RULES: &str = "\
     allow anyone to pull in public/**
@@ -120,6 +123,7 @@ async fn rules_change_at_once_and_broken_ones_not_at_all() {
         let new = folder.path().join("new");
         fs::write(&new, text).unwrap();
         fs::rename(&new, &file).unwrap();
+        std::thread::sleep(A_MOMENT);
     };
     replace(RULES);
     let gate = gate(&file);
@@ -132,6 +136,7 @@ async fn rules_change_at_once_and_broken_ones_not_at_all() {
     replace("allow carol to pull in **\nallow everybody to do everything\n");
     assert_eq!(ask(&gate, "carol", push).await.0, 200);
     fs::remove_file(&file).unwrap();
+    std::thread::sleep(A_MOMENT);
     assert_eq!(ask(&gate, "carol", push).await.0, 200);
 }
 

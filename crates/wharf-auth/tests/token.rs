@@ -431,6 +431,8 @@ async fn keys_that_are_taken_out_of_a_file_count_no_more() {
     assert!(taken(&token, &text).await.is_some());
     let new = file(&folder, "new", json!({"keys": [two.jwk()]}).to_string());
     fs::rename(new, path).unwrap();
+    // It is looked at once in ten milliseconds.
+    std::thread::sleep(Duration::from_millis(20));
     assert!(refused(&token, &text).await.contains("unknown key"));
     assert!(taken(&token, &two.sign(&claims()).unwrap()).await.is_some());
 }

@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 use wharf_api::{
     Endpoint, ErrorCode, ErrorInfo, Method::Any, Operation, RouteError, Row, TABLE, Target,
 };
-use wharf_auth::{AllowAll, Authorize, Desk, Grant};
+use wharf_auth::{AllowAll, Authorize, Desk, Grant, Memo};
 use wharf_core::Namespace;
 
 use crate::{
@@ -62,6 +62,7 @@ struct Asked<'a> {
     counted: Counted,
     remote: SocketAddr,
     client: Option<IpAddr>,
+    memo: Option<&'a Memo>,
     id: &'a Arc<str>,
 }
 
@@ -159,6 +160,20 @@ impl App {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        self.handle_knowing(request, remote, None).await
+    }
+
+    /// Answers one request of a connection, which remembers who has spoken over it.
+    pub(crate) async fn handle_knowing<B>(
+        &self,
+        request: Request<B>,
+        remote: SocketAddr,
+        memo: Option<&Memo>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let (parts, body) = request.into_parts();
         let request_id = self.request_ids.next();
         let record =
@@ -182,7 +197,7 @@ impl App {
         };
         let Answered { outcome, unread, counted } = match counted {
             Ok(counted) => {
-                let request = Asked { parts, body, counted, remote, client, id: &request_id };
+                let request = Asked { parts, body, counted, remote, client, memo, id: &request_id };
                 let answer = self.answer(request, &mut subject, measurement.as_deref_mut());
                 answer.instrument(span.clone()).await
             }
@@ -238,8 +253,8 @@ impl App {
         subject: &mut Option<Arc<str>>,
         measurement: Option<&mut Measurement>,
     ) -> Answered {
-        let Asked { parts, mut body, mut counted, remote, client, id } = request;
-        let caller = authorize::Caller { parts: &parts, request_id: id, remote, client };
+        let Asked { parts, mut body, mut counted, remote, client, memo, id } = request;
+        let caller = authorize::Caller { parts: &parts, request_id: id, remote, client, memo };
         if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
             let outcome = match self.let_in(&parts) {
                 Ok(()) => desk::visit(&**desk, caller, &mut body).await,

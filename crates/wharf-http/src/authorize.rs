@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderValue, header, request::Parts};
 use wharf_api::{ErrorCode, ErrorInfo, Query, Row, Target};
-use wharf_auth::{Ask, Denial, Grant, Origin};
+use wharf_auth::{Ask, Denial, Grant, Memo, Origin};
 
 use crate::{
     Secure,
@@ -27,6 +27,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) remote: SocketAddr,
     pub(crate) client: Option<IpAddr>,
+    pub(crate) memo: Option<&'a Memo>,
 }
 
 /// Asks whether a request may be served.
@@ -36,7 +37,7 @@ pub(crate) async fn authorize(
     row: &'static Row,
     target: &Target,
 ) -> Result<Grant, Failure> {
-    let Caller { parts, request_id, remote, client } = caller;
+    let Caller { parts, request_id, remote, client, memo } = caller;
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let origin = Asked { links: &shared.links, parts, remote };
     let certificate = parts.extensions.get::<Secure>().and_then(Secure::client_certificate);
@@ -50,6 +51,7 @@ pub(crate) async fn authorize(
         request_id,
         origin: &origin,
         certificate,
+        memo,
     };
     shared.authorize.authorize(ask).await.map_err(refuse)
 }

@@ -17,7 +17,7 @@ const LARGEST: u64 = 64 << 10;
 
 /// The answer of a desk.
 pub(crate) async fn visit(desk: &dyn Desk, caller: Caller<'_>, body: &mut Incoming) -> Outcome {
-    let Caller { parts, request_id, remote, client } = caller;
+    let Caller { parts, request_id, remote, client, .. } = caller;
     let body = match body.collect(LARGEST).await {
         Ok(body) => body,
         Err(CollectFault::TooLarge) => {

@@ -27,6 +27,7 @@ use tokio::{
     sync::watch,
     time::{Instant, interval_at, sleep, timeout},
 };
+use wharf_auth::Memo;
 
 use crate::{
     App, Body, Handshake, Secure, Timeouts,
@@ -195,14 +196,15 @@ impl Session {
     {
         let (app, remote, secure) = (Arc::clone(&self.app), self.remote, self.secure.clone());
         let (running, bodies) = (self.running.clone(), self.bodies.clone());
+        let memo = Arc::new(Memo::default());
         service_fn(move |mut request: Request<Incoming>| {
             if let Some(secure) = &secure {
                 request.extensions_mut().insert(secure.clone());
             }
-            let (app, body) = (Arc::clone(&app), body.clone());
+            let (app, body, memo) = (Arc::clone(&app), body.clone(), Arc::clone(&memo));
             let (busy, bodies) = (running.enter(), bodies.clone());
             async move {
-                let response = app.handle(request, remote).await;
+                let response = app.handle_knowing(request, remote, Some(&memo)).await;
                 Ok(response.map(|content| Sending::new(body(content), busy, bodies)))
             }
         })

@@ -113,6 +113,11 @@ impl Checks {
         }
     }
 
+    /// For how long a right password is remembered.
+    pub(crate) fn remember(&self) -> Duration {
+        self.limits.remember
+    }
+
     /// What `verify` says about a user, or said lately under the same key. Many who ask under one key
     /// at once wait for one check.
     pub(crate) async fn check(

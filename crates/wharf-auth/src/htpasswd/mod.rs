@@ -4,14 +4,14 @@ mod checks;
 mod hash;
 mod users;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 use wharf_digest::hmac;
 
 use crate::{
-    Authenticate, Credentials, Identity, Presented, Rejection, Source,
+    Authenticate, Credentials, Identity, Lasting, Presented, Rejection, Source,
     watched::{Seen, Watched},
 };
 use users::Users;
@@ -21,10 +21,17 @@ pub(crate) use checks::{Checks, Overloaded};
 
 /// Knows the users of a file, which is read again whenever it changes.
 pub struct Htpasswd {
-    users: Watched<Users>,
+    users: Arc<Watched<Users>>,
     checks: Checks,
     /// Under which the results of checks are remembered.
     key: [[u8; 16]; 2],
+}
+
+/// The file has not changed since, and it was not too long ago.
+struct Unchanged {
+    users: Arc<Watched<Users>>,
+    generation: u64,
+    until: Instant,
 }
 
 /// Why a file of passwords cannot be used. The text names the file and the line.
@@ -43,7 +50,7 @@ impl Htpasswd {
                 path.display()
             )));
         }
-        let users = Watched::open(path, Users::read).map_err(HtpasswdError)?;
+        let users = Arc::new(Watched::open(path, Users::read).map_err(HtpasswdError)?);
         let first = users.now().value;
         for problem in first.problems() {
             tracing::warn!("{problem}");
@@ -78,6 +85,18 @@ impl Htpasswd {
         Ok(known.then(|| hash.fingerprint(key, user)))
     }
 
+    /// Grows with every change of the file.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn generation(&self) -> Result<u64, Rejection> {
+        Ok(self.now()?.generation)
+    }
+
+    /// Whether the file can be used now, and is of this generation.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn is_of(&self, generation: u64) -> bool {
+        self.users.is_of(generation)
+    }
+
     /// The users, unless they cannot be read.
     fn now(&self) -> Result<Seen<Users>, Rejection> {
         let seen = self.users.now();
@@ -85,6 +104,11 @@ impl Htpasswd {
             Some(problem) => Err(Rejection::Unavailable(problem)),
             None => Ok(seen),
         }
+    }
+
+    fn unchanged(&self, generation: u64) -> Unchanged {
+        let until = Instant::now() + self.checks.remember();
+        Unchanged { users: Arc::clone(&self.users), generation, until }
     }
 
     async fn check(&self, user: &str, password: &str, presented: &Presented<'_>) -> Checked {
@@ -98,10 +122,22 @@ impl Htpasswd {
         let password = password.to_owned();
         let verify = move || hash.verify(&password) && known;
         match self.checks.check(key, presented.client, user, verify).await {
-            Ok(true) => Ok(Identity { source: Source::Password, ..Identity::named(user) }),
+            Ok(true) => Ok(Identity {
+                source: Source::Password,
+                lasting: Some(Arc::new(self.unchanged(seen.generation))),
+                ..Identity::named(user)
+            }),
             Ok(false) => Err(Rejection::Invalid("wrong user or password".to_owned())),
             Err(Overloaded) => Err(Rejection::Busy(Checks::RETRY_AFTER)),
         }
+    }
+}
+
+// === impl Unchanged ===
+
+impl Lasting for Unchanged {
+    fn lasts(&self) -> bool {
+        self.users.is_of(self.generation) && Instant::now() < self.until
     }
 }
 

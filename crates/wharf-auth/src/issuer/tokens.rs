@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use super::{
     scope::Given,
 };
 use crate::{
-    Authenticate, Credentials, Htpasswd, Identity, Presented, Rejection, Source,
+    Authenticate, Credentials, Htpasswd, Identity, Lasting, Presented, Rejection, Source,
     token::{
         cache::Cache,
         claims::{Expected, Verified},
@@ -39,6 +39,14 @@ pub struct Issued {
     robots: Option<Arc<Robots>>,
 }
 
+/// Nothing that it depends on has changed since, and it is the time of the token.
+struct Unchanged {
+    users: Arc<Htpasswd>,
+    generation: u64,
+    verified: Arc<Verified>,
+    until: Instant,
+}
+
 /// Tokens for one purpose.
 struct Kind {
     expected: Expected,
@@ -47,6 +55,9 @@ struct Kind {
 
 /// Replicas, whose clocks may differ, check each other's tokens.
 const LEEWAY: Duration = Duration::from_secs(60);
+
+/// After how long the key of a token is looked for again, which may be gone.
+const AGAIN: Duration = Duration::from_secs(10);
 
 // === impl Tokens ===
 
@@ -215,12 +226,21 @@ impl Issued {
             (Some(_), None) => return Err(ended("there are no robots here")),
             (None, _) => {
                 let name = identity.name().unwrap_or_default();
+                // The users as they were before they were asked.
+                let lasting = self.unchanged(&verified)?;
                 if stamp != user_stamp(name, &pair, &self.users)? {
                     return Err(ended("the password has changed since"));
                 }
+                return Ok(Identity { lasting: Some(Arc::new(lasting)), ..identity });
             }
         }
         Ok(identity)
+    }
+
+    fn unchanged(&self, verified: &Arc<Verified>) -> Result<Unchanged, Rejection> {
+        let (users, verified) = (Arc::clone(&self.users), Arc::clone(verified));
+        let generation = users.generation()?;
+        Ok(Unchanged { users, generation, verified, until: Instant::now() + AGAIN })
     }
 }
 
@@ -233,5 +253,15 @@ impl Authenticate for Issued {
             }
             _ => None,
         }
+    }
+}
+
+// === impl Unchanged ===
+
+impl Lasting for Unchanged {
+    fn lasts(&self) -> bool {
+        self.users.is_of(self.generation)
+            && Instant::now() < self.until
+            && self.verified.is_of(SystemTime::now(), LEEWAY).is_ok()
     }
 }

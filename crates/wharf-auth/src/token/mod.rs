@@ -24,9 +24,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{Authenticate, Credentials, Identity, Presented, Rejection};
+use crate::{Authenticate, Credentials, Identity, Lasting, Presented, Rejection};
 use cache::Cache;
-use claims::Expected;
+use claims::{Expected, Verified};
 use keys::Keys;
 
 pub use algorithm::Algorithm;
@@ -35,9 +35,17 @@ pub use signer::Signer;
 
 /// Knows who a token speaks for, and what it grants.
 pub struct Token {
-    keys: Keys,
+    keys: Arc<Keys>,
     expected: Expected,
     verified: Cache,
+}
+
+/// The keys have not changed since, and it is the time of the token.
+struct Unchanged {
+    keys: Arc<Keys>,
+    generation: u64,
+    verified: Arc<Verified>,
+    leeway: Duration,
 }
 
 /// Which tokens are taken.
@@ -84,7 +92,7 @@ impl TokenError {
 impl Token {
     /// Reads the keys. Key material that cannot be used is an error, and so is having none.
     pub fn open(options: Options) -> Result<Self, TokenError> {
-        let keys = Keys::open(&options).map_err(TokenError)?;
+        let keys = Arc::new(Keys::open(&options).map_err(TokenError)?);
         let Options { issuer, service, leeway, most_entries, .. } = options;
         let expected = Expected { issuer, audience: service, leeway, most_entries };
         Ok(Self { keys, expected, verified: Cache::default() })
@@ -99,7 +107,7 @@ impl Token {
         let generation = self.keys.generation();
         if let Some(verified) = self.verified.get(&hash, generation) {
             verified.is_of(now, self.expected.leeway).map_err(Rejection::Invalid)?;
-            return Ok(verified.identity());
+            return Ok(self.identity(verified, generation));
         }
         let jws = jws::Jws::parse(token).map_err(Rejection::Invalid)?;
         let payload = self.keys.verified(&jws, now).await?;
@@ -107,7 +115,13 @@ impl Token {
         let verified = Arc::new(verified);
         // Remembered as checked with the keys as they were before it was: never longer than they last.
         self.verified.put(hash, generation, &verified);
-        Ok(verified.identity())
+        Ok(self.identity(verified, generation))
+    }
+
+    fn identity(&self, verified: Arc<Verified>, generation: u64) -> Identity {
+        let (keys, leeway) = (Arc::clone(&self.keys), self.expected.leeway);
+        let unchanged = Unchanged { keys, generation, verified: Arc::clone(&verified), leeway };
+        Identity { lasting: Some(Arc::new(unchanged)), ..verified.identity() }
     }
 }
 
@@ -118,6 +132,15 @@ impl Authenticate for Token {
             Credentials::Bearer(token) => Some(self.verify(token, SystemTime::now()).await),
             _ => None,
         }
+    }
+}
+
+// === impl Unchanged ===
+
+impl Lasting for Unchanged {
+    fn lasts(&self) -> bool {
+        self.keys.generation() == self.generation
+            && self.verified.is_of(SystemTime::now(), self.leeway).is_ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use wharf_api::Query;
-use wharf_auth::{Ask, Authorize, Denial, Grant, Origin};
+use wharf_auth::{Ask, Authorize, Denial, Grant, Memo, Origin};
 
 struct Here;
 
@@ -43,6 +43,16 @@ pub(crate) async fn request(
     request_with(gate, method, url, authorization, None).await
 }
 
+/// The same, over a connection that remembers.
+pub(crate) async fn get_again(
+    gate: &dyn Authorize,
+    memo: &Memo,
+    url: &str,
+    authorization: &str,
+) -> Result<Grant, Denial> {
+    ask(gate, "GET", url, authorization, None, Some(memo)).await
+}
+
 /// The same, over a connection with a client's certificate.
 pub(crate) async fn request_with(
     gate: &dyn Authorize,
@@ -50,6 +60,17 @@ pub(crate) async fn request_with(
     url: &str,
     authorization: &str,
     certificate: Option<&[u8]>,
+) -> Result<Grant, Denial> {
+    ask(gate, method, url, authorization, certificate, None).await
+}
+
+async fn ask(
+    gate: &dyn Authorize,
+    method: &str,
+    url: &str,
+    authorization: &str,
+    certificate: Option<&[u8]>,
+    memo: Option<&Memo>,
 ) -> Result<Grant, Denial> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let (target, row) = wharf_api::resolve(method, path).map_err(drop).unwrap();
@@ -69,6 +90,7 @@ pub(crate) async fn request_with(
         request_id: "r1",
         origin: &Here,
         certificate,
+        memo,
     })
     .await
 }
