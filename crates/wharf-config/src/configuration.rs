@@ -1,7 +1,7 @@
 //! The whole file.
 
 use crate::{
-    Auth, ConfigError, Document, Health, Http, Log, Notifications, Redis, Storage,
+    Auth, ConfigError, Document, Health, Http, Log, Notifications, Redis, Security, Storage,
     StorageMiddleware, Validation, Warning, check, environment,
     schema::SCHEMA,
     section::{Scalar, Section},
@@ -34,6 +34,8 @@ pub struct Configuration {
     pub health: Health,
     /// Which manifests are taken.
     pub validation: Validation,
+    /// What the process forbids itself.
+    pub security: Security,
 }
 
 /// A configuration, and what its operator should know about it.
@@ -84,6 +86,7 @@ impl Configuration {
             notifications,
             health,
             validation,
+            security,
         } = self;
         let sections = [
             ("log", *log != other.log),
@@ -97,6 +100,7 @@ impl Configuration {
             ("notifications", *notifications != other.notifications),
             ("health", *health != other.health),
             ("validation", *validation != other.validation),
+            ("security", *security != other.security),
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
@@ -125,6 +129,7 @@ impl Configuration {
             notifications: Notifications::read(&root.section("notifications")?)?,
             health: Health::read(&root.section("health")?)?,
             validation: Validation::read(&root.section("validation")?)?,
+            security: Security::read(&root.section("security")?)?,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! A configuration as a document: shown to whoever wants to know what a server runs with.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    path::PathBuf,
+};
 
 use crate::{
     schema::{Key, Kind, Origin, SCHEMA, Shape, Support},
@@ -26,6 +29,13 @@ impl Document {
         render(&self.0)
     }
 
+    /// The files and folders that it names, wherever it does.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        collect_paths(&self.0, SCHEMA, &mut paths);
+        paths
+    }
+
     /// The same with all defaults: what the configuration amounts to.
     pub fn to_yaml_with_defaults(&self) -> String {
         let mut tree = self.0.clone();
@@ -38,6 +48,22 @@ impl Document {
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Document(…)")
+    }
+}
+
+fn collect_paths(node: &Node, keys: &[Key], paths: &mut Vec<PathBuf>) {
+    for entry in node.entries() {
+        let Some(key) = keys.iter().find(|key| key.name == entry.key) else { continue };
+        let values: &[Node] = match &entry.node.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(&entry.node),
+        };
+        for value in values {
+            match &value.value {
+                Value::Scalar(path) if key.kind == Kind::Path => paths.push(path.into()),
+                _ => collect_paths(value, key.keys(), paths),
+            }
+        }
     }
 }
 

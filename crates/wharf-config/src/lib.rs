@@ -23,6 +23,7 @@ mod redis;
 pub mod schema;
 mod secret;
 mod section;
+mod security;
 pub mod storage;
 mod tls;
 mod tree;
@@ -48,6 +49,7 @@ pub use notifications::{Endpoint, EventAction, EventQueue, EventSchema, Notifica
 pub use oidc::Oidc;
 pub use redis::{Redis, RedisTls};
 pub use secret::Secret;
+pub use security::Security;
 pub use storage::{CacheSize, Driver, Storage, UploadPurging};
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use validation::{Pattern, Platform, Platforms, Validation};

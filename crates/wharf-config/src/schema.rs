@@ -33,6 +33,7 @@ pub static SCHEMA: &[Key] = &[
         .refused("a pull-through cache is not supported yet")
         .doc("Another registry, of which this one is a cache."),
     section("validation", VALIDATION).doc("Which manifests are taken."),
+    section("security", SECURITY).ours().doc("What the process forbids itself."),
     section("policy", POLICY)
         .ignored("classes of repositories are not supported yet")
         .doc("Which kinds of content are taken."),
@@ -364,6 +365,12 @@ const PROXY: &[Key] = &[
     time("ttl", "How long content is kept; 0 for ever.").or("168h"),
     time("cachewritetimeout", "How long it may take to keep it.").or("5m"),
 ];
+
+const SECURITY: &[Key] = &[flag(
+    "landlock",
+    "The kernel lets the process reach no files but the store and what is named here (Linux 5.19).",
+)
+.ours()];
 
 const VALIDATION: &[Key] = &[
     flag("enabled", "Overrules `disabled`.").version_2(),

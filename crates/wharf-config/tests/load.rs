@@ -164,6 +164,7 @@ validation:
         notifications,
         redis,
         validation,
+        security,
     } = loaded.configuration;
     assert_eq!(auth, None);
     assert!(storage_middleware.is_empty() && notifications.endpoints.is_empty());

@@ -22,6 +22,7 @@ mod object;
 mod pages;
 mod progress;
 mod reload;
+mod sandbox;
 mod serve;
 mod settle;
 mod signals;

@@ -6,8 +6,8 @@ use wharf_config::{Configuration, Driver};
 use wharf_registry::Server;
 
 use crate::{
-    activation, auth, files, flags::Flags, lines::Lines, load, log, reload::Reload, settle::settle,
-    signals,
+    activation, auth, files, flags::Flags, lines::Lines, load, log, reload::Reload, sandbox,
+    settle::settle, signals,
 };
 
 /// How long threads that the system holds on to may delay the end.
@@ -25,6 +25,8 @@ pub(crate) fn serve(path: Option<&Path>, flags: &Flags) -> Result<(), Box<dyn Er
         tracing::warn!("{warning}");
     }
     files::raise_limit();
+    // Before there are other threads, which would not have its limits.
+    sandbox::enter(&loaded.configuration, &loaded.document, &source).log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reload = Reload::new(path, variables, loaded.configuration.clone(), dial);
     let result = runtime.block_on(run(&loaded.configuration, &source, reload));
@@ -103,6 +105,7 @@ mod tests {
         let known: BTreeSet<String> = wharf_config::schema::read_keys().into_iter().collect();
         let read: BTreeSet<String> = wharf_registry::mapping::keys()
             .chain(log::KEYS.iter().copied())
+            .chain(sandbox::KEYS.iter().copied())
             .map(str::to_owned)
             .collect();
         assert_eq!(known.difference(&read).collect::<Vec<_>>(), [""; 0], "read by no mapping");

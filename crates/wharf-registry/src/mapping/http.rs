@@ -54,6 +54,7 @@ pub(crate) fn options(
         notifications: _,
         health: _,
         validation: _,
+        security: _,
     } = configuration;
     let Http {
         address: _,
