@@ -120,7 +120,7 @@ impl Checker {
         let file = self.folder.path().join("config.yml");
         fs::write(&file, text)?;
         let mut check = Command::new(&self.wharf);
-        check.args(["config", "check"]).arg(&file).envs(variables.iter().copied());
+        check.args(["config", "check", "--no-files"]).arg(&file).envs(variables.iter().copied());
         let said = process::output(&mut check, LIMIT);
         said.map(drop).map_err(|error| format!("{name}: {error}").into())
     }

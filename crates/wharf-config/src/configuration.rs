@@ -105,7 +105,7 @@ impl Configuration {
         sections.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
-    fn read(tree: &Node, warnings: &mut Vec<Warning>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(tree: &Node, warnings: &mut Vec<Warning>) -> Result<Self, ConfigError> {
         const CATALOG_MAX_ENTRIES: i64 = 1000;
 
         let root = Section::root(tree)?;

@@ -24,6 +24,10 @@ impl Document {
         Self(tree)
     }
 
+    pub(crate) fn tree(&self) -> &Node {
+        &self.0
+    }
+
     /// The keys that are known, as YAML that can be read again, but for the secrets, which are hidden.
     pub fn to_yaml(&self) -> String {
         render(&self.0)

@@ -135,8 +135,9 @@ impl Driver {
             "s3" | "s3aws" => Self::S3(Box::new(s3::S3::read(&parameters)?)),
             "azure" => Self::Azure(Box::new(azure::Azure::read(&parameters)?)),
             "gcs" => Self::Gcs(Box::new(gcs::Gcs::read(&parameters)?)),
-            // The table has no others.
-            _ => Self::filesystem(&parameters)?,
+            "filesystem" => Self::filesystem(&parameters)?,
+            // The table refuses them, but only if they have any settings.
+            _ => return Err(parameters.error("this storage driver is not supported")),
         })
     }
 

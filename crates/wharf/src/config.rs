@@ -9,7 +9,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use crate::load;
+use wharf_config::{ConfigError, Configuration, Problems};
+
+use crate::load::{self, Written};
 
 /// What can be asked about a configuration.
 #[derive(Debug, Subcommand)]
@@ -20,14 +22,18 @@ pub(crate) enum Command {
 
 /// Say whether a configuration can be used, and what is strange about it
 ///
-/// Exits with 0 if it can, and with 1 if not. What is an error and what is only strange is said on
-/// stderr, with file, line and key. Variables such as REGISTRY_HTTP_ADDR count as when it is served.
-/// Nothing that it names is opened: neither files nor stores.
+/// Exits with 0 if it can, and with 1 if not. Every error, and what is only strange, is said on stderr,
+/// with file, line and key. Variables such as REGISTRY_HTTP_ADDR count as when it is served. Files that
+/// it names are opened, such as certificates and passwords, and folders looked for; stores and other
+/// machines are not asked.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// Exit with 1 also if anything is strange
     #[arg(long)]
     strict: bool,
+    /// Open nothing that it names: it is for another machine
+    #[arg(long)]
+    no_files: bool,
     /// A config.yml of docker/distribution
     file: PathBuf,
 }
@@ -67,6 +73,14 @@ fn load(path: Option<&Path>) -> Result<load::Found, Box<dyn Error>> {
 
 impl Check {
     fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        let written = load::find(Some(&self.file))?;
+        let errors = self.errors(&written);
+        for error in &errors {
+            writeln!(io::stderr(), "wharf: {error}")?;
+        }
+        if !errors.is_empty() {
+            return Ok(ExitCode::FAILURE);
+        }
         let load::Found { loaded, source } = load(Some(&self.file))?;
         let (verdict, code) = match loaded.warnings.len() {
             0 => ("good".to_owned(), ExitCode::SUCCESS),
@@ -75,6 +89,24 @@ impl Check {
         };
         writeln!(io::stdout(), "{source}: {}", verdict.replace("1 warnings", "1 warning"))?;
         Ok(code)
+    }
+
+    /// What is wrong: with what is written down, with what that names, and with what is in there.
+    fn errors(&self, Written { text, source, variables }: &Written) -> Vec<ConfigError> {
+        let Problems { mut errors, document } =
+            Configuration::check(text, source, variables.iter().cloned());
+        let Some(document) = document.filter(|_| !self.no_files) else { return errors };
+        let is_known = |key: &str| errors.iter().any(|error| error.key() == key);
+        let mut named = wharf_registry::unusable(&document);
+        named.retain(|error| !is_known(error.key()));
+        errors.extend(named);
+        errors.sort_by_key(ConfigError::line);
+        if errors.is_empty()
+            && let Ok(loaded) = Configuration::load(text, source, variables.iter().cloned())
+        {
+            errors = wharf_registry::unfit(&loaded.configuration, &document);
+        }
+        errors
     }
 }
 

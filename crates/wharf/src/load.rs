@@ -33,6 +33,14 @@ pub(crate) fn is_in_environment() -> bool {
     env::var_os(PATH).is_some_and(|path| !path.is_empty())
 }
 
+/// A configuration as it was written down.
+pub(crate) struct Written {
+    pub(crate) text: String,
+    pub(crate) source: String,
+    /// What is laid over it.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
 /// Loads the file of the command line, or the environment's, or else the embedded default.
 pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
     load_with(path, Vec::new())
@@ -40,6 +48,15 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
 
 /// The same, with variables that come before those of the environment.
 pub(crate) fn load_with(path: Option<&Path>, first: Vec<(String, String)>) -> Result<Found, Error> {
+    let Written { text, source, mut variables } = find(path)?;
+    variables.retain(|(name, _)| first.iter().all(|(other, _)| other != name));
+    variables.extend(first);
+    let loaded = Configuration::load(&text, &source, variables)?;
+    Ok(Found { loaded, source })
+}
+
+/// Finds the same.
+pub(crate) fn find(path: Option<&Path>) -> Result<Written, Error> {
     let from_environment = env::var_os(PATH).filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = path.map(Path::to_owned).or(from_environment);
     let (text, source) = match &path {
@@ -49,11 +66,7 @@ pub(crate) fn load_with(path: Option<&Path>, first: Vec<(String, String)>) -> Re
         }
         None => (Configuration::EMBEDDED.to_owned(), EMBEDDED.to_owned()),
     };
-    let mut variables = variables()?;
-    variables.retain(|(name, _)| first.iter().all(|(other, _)| other != name));
-    variables.extend(first);
-    let loaded = Configuration::load(&text, &source, variables)?;
-    Ok(Found { loaded, source })
+    Ok(Written { text, source, variables: variables()? })
 }
 
 /// Reads a file, or as much of it as shows that it is too large.

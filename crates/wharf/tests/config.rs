@@ -70,3 +70,59 @@ fn print_shows_what_counts() {
 
     assert_eq!(wharf(&["config", "print", "c.yml"], "a", &[]).code, Some(1));
 }
+
+#[test]
+fn check_says_all_that_is_wrong_with_a_file_and_with_what_it_names() {
+    let file = "\
+version: 0.1
+log: {level: loud}
+storage: {filesystem: {rootdirectory: c.yml/below}}
+auth:
+  htpasswd: {path: none/users}
+  rules: none/rules
+http:
+  net: unix
+  addr: none/socket
+  tls:
+    certificate: none/crt
+    key: .
+    clientcas: [c.yml, none/ca]
+  draintimeout: soon
+";
+    let run = wharf(&["config", "check", "c.yml"], file, &[("REGISTRY_REDIS_DB", "x")]);
+    let expected = [
+        "wharf: c.yml:2: log.level: expected error, ",
+        "wharf: c.yml:3: storage.filesystem.rootdirectory: c.yml/below: c.yml is no folder",
+        "wharf: c.yml:5: auth.htpasswd.path: none/users: No such file",
+        "wharf: c.yml:6: auth.rules: none/rules: No such file",
+        "wharf: c.yml:9: http.addr: none/socket: none: No such file",
+        "wharf: c.yml:11: http.tls.certificate: none/crt: No such file",
+        "wharf: c.yml:12: http.tls.key: .: Is a directory",
+        "wharf: c.yml:13: http.tls.clientcas.1: none/ca: No such file",
+        "wharf: c.yml:14: http.draintimeout: expected a duration",
+        "wharf: REGISTRY_REDIS_DB: redis.db: expected ",
+    ];
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!((run.code, lines.len()), (Some(1), expected.len()), "{}", run.stderr);
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}: {expected}");
+    }
+    let elsewhere = wharf(&["config", "check", "--no-files", "c.yml"], file, &[]);
+    assert_eq!((elsewhere.code, elsewhere.stderr.lines().count()), (Some(1), 2));
+}
+
+#[test]
+fn check_reads_what_is_in_the_files_that_are_named() {
+    let tls = "version: 0.1\nstorage: inmemory\nhttp:\n  tls: {certificate: c.yml, key: c.yml}\n";
+    let rules =
+        "version: 0.1\nstorage: inmemory\nauth:\n  htpasswd: {path: c.yml}\n  rules: c.yml\n";
+    for (file, expected) in
+        [(tls, "wharf: c.yml:4: http.tls: "), (rules, "wharf: c.yml:5: auth.rules: ")]
+    {
+        let run = wharf(&["config", "check", "c.yml"], file, &[]);
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+        let elsewhere = wharf(&["config", "check", "--no-files", "c.yml"], file, &[]);
+        assert_eq!(elsewhere.code, Some(0), "{}", elsewhere.stderr);
+    }
+}
