@@ -13,6 +13,9 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 use wharf_digest::Digest;
 
+#[path = "drain/http2.rs"]
+mod http2;
+
 /// How long anything may take before the test gives up; nothing is measured by it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -47,7 +50,7 @@ fn no_request_is_cut_before_the_time_is_over() {
 
     server.terminate();
     server.line("SIGTERM");
-    server.refuses_others();
+    Server::refuses_others(server.address);
     assert!(server.child.try_wait().expect("asked").is_none(), "it does not wait");
     // The last ones first: their turn comes although others have not ended.
     flights.reverse();
@@ -79,12 +82,17 @@ fn content() -> Vec<u8> {
 
 impl Server {
     fn start(drain: &str) -> Self {
+        Self::start_with(drain, "")
+    }
+
+    /// With more in the section `http`.
+    fn start_with(drain: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("config.yml");
         let text = format!(
             "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}/data}}}}\n\
-             http: {{addr: '127.0.0.1:0', draintimeout: {drain}}}\n",
+             http: {{addr: '127.0.0.1:0', draintimeout: {drain}{more}}}\n",
             folder.path().display()
         );
         fs::write(&config, text).expect("written");
@@ -100,7 +108,8 @@ impl Server {
         let mut server = Self { child, lines, address, _folder: folder };
         let line = server.line("listening on ");
         let (_, rest) = line.split_once("listening on ").expect("it says where");
-        let (address, _) = rest.split_once(',').expect("it says more");
+        let end = rest.find([',', ' ']).expect("it says more");
+        let address = rest[..end].trim_start_matches("https://");
         server.address = address.parse().expect("an address");
         server
     }
@@ -167,9 +176,9 @@ impl Server {
     }
 
     /// Waits until nobody new is served.
-    fn refuses_others(&self) {
+    fn refuses_others(address: SocketAddr) {
         let end = Instant::now() + PATIENCE;
-        while TcpStream::connect(self.address).is_ok() {
+        while TcpStream::connect(address).is_ok() {
             assert!(Instant::now() < end, "it still listens");
             std::thread::sleep(Duration::from_millis(20));
         }
