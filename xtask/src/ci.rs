@@ -176,15 +176,19 @@ fn deny() -> Outcome {
     process::show(cargo().args(["deny", "check", "bans", "licenses", "sources"]), LIMIT)
 }
 
-/// The descriptor cache over servers of its own: one, with TLS, behind sentinels, a cluster.
+/// The descriptor cache over servers of its own (one, with TLS, behind sentinels, a cluster), and
+/// replicas that share one.
 fn redis() -> Outcome {
     if ["redis-server", "redis-cli"].iter().any(|program| process::find(program).is_none()) {
         println!("no cache in redis is tested: redis-server is not installed");
         return Ok(());
     }
-    let mut redis = cargo();
-    redis.args(["test", "--package", "wharf-cache-redis", "--test", "servers"]);
-    process::show(&mut redis, LIMIT)
+    for (package, name) in [("wharf-cache-redis", "servers"), ("wharf", "redis")] {
+        let mut redis = cargo();
+        redis.args(["test", "--package", package, "--test", name]);
+        process::show(&mut redis, LIMIT)?;
+    }
+    Ok(())
 }
 
 fn e2e_required() -> Outcome {

@@ -1,10 +1,14 @@
 //! The cache.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Cmd, cmd};
+use redis::{Cmd, FromRedisValue, cmd};
 use uuid::Uuid;
 use wharf_cache::MokaDescriptorCache;
 use wharf_core::{BlobDescriptorCache, BlobDescriptorService, Error as Unknown, Result};
@@ -24,6 +28,30 @@ pub struct RedisDescriptorCache {
     near: Arc<dyn BlobDescriptorService>,
     /// `None` for the part that belongs to the whole registry.
     scope: Option<RepositoryName>,
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// Wants to know how long redis takes.
+pub trait Watch: Send + Sync {
+    /// It has answered, or has not in time.
+    fn took(&self, operation: Operation, time: Duration);
+}
+
+/// What redis is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// To say what it remembers.
+    Stat,
+    /// To remember.
+    Set,
+    /// To forget.
+    Clear,
+    /// The same for a repository.
+    RepositoryStat,
+    /// The same for a repository.
+    RepositorySet,
+    /// The same for a repository.
+    RepositoryClear,
 }
 
 /// What redis has under a key.
@@ -54,7 +82,14 @@ impl RedisDescriptorCache {
             near: Arc::new(memory.clone()),
             memory,
             scope: None,
+            watch: None,
         })
+    }
+
+    /// The same cache, with somebody who wants to know how long redis takes.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     fn key(&self, digest: &Digest) -> String {
@@ -63,10 +98,9 @@ impl RedisDescriptorCache {
     }
 
     async fn recall(&self, digest: &Digest) -> Remembered {
-        let Some(text) = self.link.ask::<Option<String>>(cmd("GET").arg(self.key(digest))).await
-        else {
-            return Remembered::Away;
-        };
+        let mut get = cmd("GET");
+        let asked = self.ask::<Option<String>>(Operation::Stat, get.arg(self.key(digest)));
+        let Some(text) = asked.await else { return Remembered::Away };
         let text = text.unwrap_or_default();
         let descriptor = serde_json::from_str::<Descriptor>(&text).ok();
         match descriptor.filter(|descriptor| descriptor.digest == *digest) {
@@ -75,20 +109,29 @@ impl RedisDescriptorCache {
         }
     }
 
+    async fn ask<T: FromRedisValue>(&self, operation: Operation, command: &Cmd) -> Option<T> {
+        let Some(watch) = &self.watch else { return self.link.ask(command).await };
+        let begun = Instant::now();
+        let answer = self.link.ask(command).await;
+        watch.took(operation.of(self.scope.as_ref()), begun.elapsed());
+        answer
+    }
+
     /// Does something of which nobody waits for the answer to be right.
-    async fn tell(&self, command: &Cmd) {
-        let _: Option<redis::Value> = self.link.ask(command).await;
+    async fn tell(&self, operation: Operation, command: &Cmd) {
+        let _: Option<redis::Value> = self.ask(operation, command).await;
     }
 
     /// Keeps what was loaded, unless there was a clear since it was not there.
     async fn keep(&self, digest: &Digest, before: &str, descriptor: &Descriptor) {
         let mut replace = cmd("EVAL");
         replace.arg(REPLACE).arg(1).arg(self.key(digest)).arg(before);
-        self.tell(replace.arg(text(descriptor)).arg(LIFETIME)).await;
+        self.tell(Operation::Set, replace.arg(text(descriptor)).arg(LIFETIME)).await;
     }
 
-    async fn put(&self, digest: &Digest, text: String) {
-        self.tell(cmd("SET").arg(self.key(digest)).arg(text).arg("EX").arg(LIFETIME)).await;
+    async fn put(&self, operation: Operation, digest: &Digest, text: String) {
+        let mut set = cmd("SET");
+        self.tell(operation, set.arg(self.key(digest)).arg(text).arg("EX").arg(LIFETIME)).await;
     }
 }
 
@@ -124,14 +167,14 @@ impl BlobDescriptorService for RedisDescriptorCache {
     }
 
     async fn set(&self, digest: &Digest, descriptor: Descriptor) {
-        self.put(digest, text(&descriptor)).await;
+        self.put(Operation::Set, digest, text(&descriptor)).await;
         self.near.set(digest, descriptor).await;
     }
 
     async fn clear(&self, digest: &Digest) {
         // A mark of its own, so that no load that began before it can take it for nothing. Redis comes
         // first: who asks after the memory was cleared must find nothing here.
-        self.put(digest, Uuid::new_v4().to_string()).await;
+        self.put(Operation::Clear, digest, Uuid::new_v4().to_string()).await;
         self.near.clear(digest).await;
     }
 }
@@ -149,6 +192,20 @@ impl fmt::Debug for RedisDescriptorCache {
             .field("memory", &self.memory)
             .field("scope", &self.scope)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// The same for a repository, if there is one.
+    fn of(self, repository: Option<&RepositoryName>) -> Self {
+        match (self, repository) {
+            (Self::Stat, Some(_)) => Self::RepositoryStat,
+            (Self::Set, Some(_)) => Self::RepositorySet,
+            (Self::Clear, Some(_)) => Self::RepositoryClear,
+            _ => self,
+        }
     }
 }
 

@@ -5,5 +5,5 @@ mod connection;
 mod options;
 mod way;
 
-pub use cache::RedisDescriptorCache;
+pub use cache::{Operation, RedisDescriptorCache, Watch};
 pub use options::{Error, Options, Tls};

@@ -30,6 +30,8 @@ mod http;
 mod notifications;
 mod number;
 mod page;
+mod process;
+mod redis;
 mod storage;
 
 use std::{sync::Arc, time::SystemTime};
@@ -39,6 +41,7 @@ pub use http::{Ended, Requests};
 pub use notifications::{Deliveries, notifications};
 pub use number::{Counter, Gauge, Histogram};
 pub use page::Page;
+pub use redis::RedisTimes;
 pub use storage::{MeasuredDriver, Storage};
 
 /// Everything that is counted. Clones count together.
@@ -50,6 +53,8 @@ pub struct Metrics {
     pub storage: Arc<Storage>,
     /// Questions to the descriptor cache.
     pub cache: Arc<Questions>,
+    /// Operations of redis.
+    pub redis: Arc<RedisTimes>,
     started: SystemTime,
 }
 
@@ -67,6 +72,8 @@ impl Metrics {
         self.http.write(&mut page);
         self.storage.write(&mut page, driver);
         self.cache.write(&mut page);
+        self.redis.write(&mut page);
+        process::write(&mut page);
         let started = self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         page.family("process_start_time_seconds", "gauge", "When the process started.");
         page.sample("process_start_time_seconds", &[], started.as_secs_f64());
@@ -80,6 +87,7 @@ impl Default for Metrics {
             http: Arc::default(),
             storage: Arc::default(),
             cache: Arc::default(),
+            redis: Arc::default(),
             started: SystemTime::now(),
         }
     }

@@ -8,7 +8,7 @@ use wharf_config::Configuration;
 use wharf_core::BlobDescriptorCache;
 use wharf_driver::Driver;
 use wharf_http::{App, Ended, Meter, Page, Pages, serve_pages};
-use wharf_metrics::{CONTENT_TYPE, MeasuredCache, Metrics};
+use wharf_metrics::{CONTENT_TYPE, MeasuredCache, Metrics, RedisTimes};
 use wharf_notifications::Notifier;
 
 use crate::{
@@ -82,6 +82,11 @@ impl Beside {
             Some(metrics) => Arc::new(MeasuredCache::new(cache, Arc::clone(&metrics.cache))),
             None => cache,
         }
+    }
+
+    /// Where it is counted how long redis takes.
+    pub(crate) fn redis_times(&self) -> Option<&Arc<RedisTimes>> {
+        self.metrics.as_ref().map(|metrics| &metrics.redis)
     }
 
     /// The surface, counted and closed as it has to be.

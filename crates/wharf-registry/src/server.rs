@@ -192,7 +192,7 @@ impl ServerBuilder<'_> {
         let beside = Beside::prepare(configuration, &driver, &notifier).await?;
         let driver = mapping::middleware::wrap(driver, configuration)?;
         let driver = beside.measure(driver);
-        let cache = mapping::cache::cache(configuration)?;
+        let cache = mapping::cache::cache(configuration, beside.redis_times())?;
         let namespace = self.namespace.unwrap_or_else(|| {
             let builder = NamespaceBuilder::with_options(Arc::clone(&driver), options);
             match cache {

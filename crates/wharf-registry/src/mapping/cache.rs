@@ -1,11 +1,12 @@
 //! `storage.cache`, and `redis` → the descriptor cache.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use wharf_cache::MokaDescriptorCache;
-use wharf_cache_redis::{Options, RedisDescriptorCache, Tls};
+use wharf_cache_redis::{Operation, Options, RedisDescriptorCache, Tls, Watch};
 use wharf_config::{CacheSize, Configuration, Redis, RedisTls, Secret};
 use wharf_core::BlobDescriptorCache;
+use wharf_metrics::RedisTimes;
 
 use crate::Error;
 
@@ -30,9 +31,13 @@ pub(crate) const KEYS: &[&str] = &[
     "redis.tls.enabled",
 ];
 
-/// The cache that is configured, if one is.
+/// Joins the cache with the numbers, which do not know of each other.
+struct Timed(Arc<RedisTimes>);
+
+/// The cache that is configured, if one is; how long redis takes is counted if somebody wants to know.
 pub(crate) fn cache(
     configuration: &Configuration,
+    times: Option<&Arc<RedisTimes>>,
 ) -> Result<Option<Arc<dyn BlobDescriptorCache>>, Error> {
     let storage = &configuration.storage;
     let entries = match storage.cache {
@@ -45,9 +50,29 @@ pub(crate) fn cache(
         None => Arc::new(MokaDescriptorCache::new(entries)),
         Some(redis) => {
             let cache = RedisDescriptorCache::new(&options(redis, entries));
-            Arc::new(cache.map_err(|error| Error::Redis(error.to_string()))?)
+            let cache = cache.map_err(|error| Error::Redis(error.to_string()))?;
+            Arc::new(match times {
+                Some(times) => cache.watched(Arc::new(Timed(Arc::clone(times)))),
+                None => cache,
+            })
         }
     }))
+}
+
+// === impl Timed ===
+
+impl Watch for Timed {
+    fn took(&self, operation: Operation, time: Duration) {
+        let name = match operation {
+            Operation::Stat => "Stat",
+            Operation::Set => "SetDescriptor",
+            Operation::Clear => "Clear",
+            Operation::RepositoryStat => "RepoStat",
+            Operation::RepositorySet => "RepoSetDescriptor",
+            Operation::RepositoryClear => "RepoClear",
+        };
+        self.0.took(name, time);
+    }
 }
 
 fn options(redis: &Redis, memory: i64) -> Options {
