@@ -8,8 +8,8 @@ use crate::{Outcome, process};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Run the suite of all drivers, and what a server says of a store that it cannot use, against real
-/// object stores.
+/// Run the suite of all drivers, what a server says of a store that it cannot use, and fsck on a damaged
+/// one, against real object stores.
 ///
 /// Each service is started, tested and ended, one after the other. Without names these are MinIO (or
 /// moto, where that is not installed) and azurite.

@@ -36,7 +36,15 @@ driver_suite!(
     new: || subject("WHARF_TEST_GCS"),
 );
 
+#[path = "stores/fsck.rs"]
+mod fsck;
+
 mod s3_registry {
+    #[test]
+    fn fsck_finds_and_repairs_damage() {
+        super::fsck::finds_and_repairs_damage("WHARF_TEST_S3");
+    }
+
     #[test]
     fn clients_get_a_blob_from_the_store_itself() {
         super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_S3");
@@ -59,6 +67,11 @@ mod s3_registry {
 }
 
 mod azure_registry {
+    #[test]
+    fn fsck_finds_and_repairs_damage() {
+        super::fsck::finds_and_repairs_damage("WHARF_TEST_AZURE");
+    }
+
     #[test]
     fn clients_get_a_blob_from_the_store_itself() {
         super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_AZURE");
