@@ -31,6 +31,7 @@ mod layout;
 mod load;
 mod login;
 mod machine;
+mod observed;
 mod oci;
 mod page;
 mod peers;
@@ -75,8 +76,11 @@ pub(crate) struct Args {
     /// A good client beside others that mean harm, instead of the works; five minutes, with --quick seconds
     #[arg(long)]
     hostile: bool,
+    /// Wharf beside Wharf with metrics, access log and an endpoint for events, instead of peers
+    #[arg(long, conflicts_with = "hostile")]
+    observed: bool,
     /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md; with --hostile,
-    /// docs/benchmarks-hostile.md)
+    /// docs/benchmarks-hostile.md; with --observed, docs/benchmarks-observed.md)
     #[arg(long)]
     write_docs: bool,
 }
@@ -97,6 +101,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     if args.hostile {
         return hostile::run(args);
+    }
+    if args.observed {
+        return observed::run(args);
     }
     let workspace = Workspace::load()?;
     let target = workspace.target("bench")?;

@@ -1,9 +1,10 @@
-//! What the servers are told: the same store, one address, no access log.
+//! What the servers are told: the same store, one address, no access log but where that is measured.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::bucket::Bucket;
+use super::observed::Observed;
 use super::tls::{SUITE, Tls};
 
 /// What a server is told.
@@ -17,6 +18,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) tls: Option<&'a Tls>,
     /// A section of its own about who may do what; empty for none.
     pub(crate) auth: &'a str,
+    /// What it tells of itself; no other server is asked to.
+    pub(crate) observed: Option<Observed>,
 }
 
 /// What every registry of the family reads.
@@ -24,15 +27,19 @@ pub(crate) fn yaml(setting: &Setting<'_>) -> String {
     let tls = setting.tls.map(|tls| {
         format!(", tls: {{certificate: {}, key: {}}}", tls.certificate.display(), tls.key.display())
     });
+    let sections = setting.observed.map(|observed| observed.sections(setting.folder));
+    let more = setting.observed.map_or("", |_| Observed::HTTP);
     format!(
         "version: 0.1\n\
-         log: {{level: error, accesslog: {{disabled: true}}}}\n\
+         log: {{level: error, accesslog: {{disabled: {}}}}}\n\
          storage:\n  {}\n  delete: {{enabled: true}}\n  redirect: {{disable: true}}\n  \
          cache: {{blobdescriptor: inmemory}}\n  \
          maintenance: {{uploadpurging: {{enabled: false}}}}\n\
-         {}http: {{addr: \"{}\"{}}}\n",
+         {}{}http: {{addr: \"{}\"{}{more}}}\n",
+        setting.observed.is_none(),
         storage(setting),
         setting.auth,
+        sections.unwrap_or_default(),
         setting.address,
         tls.unwrap_or_default()
     )
@@ -106,6 +113,7 @@ mod tests {
             folder: Path::new("/f"),
             tls,
             auth: "",
+            observed: None,
         };
         for config in [yaml, nginx, zot] {
             let (with, without) = (config(&setting(Some(&tls))), config(&setting(None)));

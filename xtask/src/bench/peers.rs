@@ -11,6 +11,7 @@ use super::bucket::Bucket;
 use super::configs::{self, Setting};
 use super::data::Family;
 use super::login::Login;
+use super::observed::Observed;
 use super::tls::Tls;
 use super::wire::Target;
 use super::works::Need;
@@ -48,6 +49,8 @@ pub(crate) struct Version {
 /// How a server is started and what it can do.
 enum Kind {
     Wharf(PathBuf),
+    /// Ours, with what tells of it.
+    Observed(PathBuf, Observed),
     /// Distribution, of any age.
     Distribution(PathBuf),
     /// The files of the blobs, and nothing else.
@@ -149,6 +152,16 @@ impl Program {
 // === impl Peer ===
 
 impl Peer {
+    /// Our own server, by another name if it is observed.
+    pub(crate) fn ours(name: &str, path: &Path, observed: Option<Observed>) -> Outcome<Self> {
+        let words = process::output_whatever(Command::new(path).arg("version"), VERSION_LIMIT)?;
+        let kind = match observed {
+            None => Kind::Wharf(path.to_owned()),
+            Some(observed) => Kind::Observed(path.to_owned(), observed),
+        };
+        Ok(Self { name: name.to_owned(), version: told(&words, path), kind })
+    }
+
     /// Reads `NAME=URL` or `NAME=URL,PID`.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
         let (name, rest) = text.split_once('=').ok_or_else(|| format!("{text}: give NAME=URL"))?;
@@ -170,11 +183,14 @@ impl Peer {
 
     /// Why it takes no part in works with this need, if it does not.
     pub(crate) fn unable(&self, need: Need, tls: bool, login: bool) -> Option<&'static str> {
-        if login && !matches!(self.kind, Kind::Wharf(_) | Kind::Distribution(_)) {
+        let by_family = |kind: &Kind| {
+            matches!(kind, Kind::Wharf(_) | Kind::Observed(..) | Kind::Distribution(_))
+        };
+        if login && !by_family(&self.kind) {
             return Some("is told who may do what in other words");
         }
         match (&self.kind, need) {
-            (Kind::Wharf(_), _) | (Kind::Nginx(_), Need::Files) => None,
+            (Kind::Wharf(_) | Kind::Observed(..), _) | (Kind::Nginx(_), Need::Files) => None,
             (Kind::Nginx(_), _) => Some("serves files only"),
             (Kind::Distribution(_), Need::Referrers) => Some("has no list of referrers"),
             (Kind::Distribution(_), _) => None,
@@ -189,7 +205,9 @@ impl Peer {
     /// The layout it reads; nothing if its content has to be pushed to it.
     pub(crate) fn family(&self) -> Option<Family> {
         match self.kind {
-            Kind::Wharf(_) | Kind::Distribution(_) | Kind::Nginx(_) => Some(Family::Common),
+            Kind::Wharf(_) | Kind::Observed(..) | Kind::Distribution(_) | Kind::Nginx(_) => {
+                Some(Family::Common)
+            }
             Kind::Zot(_) => Some(Family::Oci),
             Kind::Running { .. } => None,
         }
@@ -224,7 +242,11 @@ impl Peer {
         }
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let auth = login.map(|login| login.section(folder)).transpose()?.unwrap_or_default();
-        let setting = Setting { address, store, bucket, folder, tls, auth: &auth };
+        let observed = match self.kind {
+            Kind::Observed(_, observed) => Some(observed),
+            _ => None,
+        };
+        let setting = Setting { address, store, bucket, folder, tls, auth: &auth, observed };
         let mut command = self.command(&setting)?;
         let log = File::create(folder.join("log"))?;
         let target = Target { address, tls: tls.map(|tls| tls.client.clone()) };
@@ -241,7 +263,7 @@ impl Peer {
     fn command(&self, setting: &Setting<'_>) -> Outcome<Command> {
         let config = setting.folder.join("config");
         let (program, text, before): (_, _, &[&str]) = match &self.kind {
-            Kind::Wharf(path) | Kind::Distribution(path) => {
+            Kind::Wharf(path) | Kind::Observed(path, _) | Kind::Distribution(path) => {
                 (path, configs::yaml(setting), &["serve"])
             }
             Kind::Nginx(path) => (path, configs::nginx(setting), &["-c"]),
