@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     fmt::{self, Write as _},
     net::SocketAddr,
     sync::Arc,
@@ -74,12 +75,18 @@ impl Witness for Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at.strftime("%d/%b/%Y:%H:%M:%S +0000");
         let subject = self.subject.as_deref().unwrap_or("-");
-        write!(f, "{} - {subject} [{at}] ", self.remote.ip())?;
-        write!(f, "\"{} {} {}\" ", self.method, self.uri, self.protocol)?;
-        write!(f, "{} {} ", self.status, self.bytes)?;
-        write!(f, "\"{}\" \"{}\"", self.referer, self.user_agent)
+        write!(f, "{} - {subject} [", self.remote.ip())?;
+        write_time(f, self.at)?;
+        let method = self.method.as_str();
+        for part in ["] \"", method, " ", &self.uri, " ", self.protocol, "\" "] {
+            f.write_str(part)?;
+        }
+        write!(f, "{} {}", self.status, self.bytes)?;
+        for part in [" \"", &self.referer, "\" \"", &self.user_agent, "\""] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +108,20 @@ impl Drop for Record {
             "{self}"
         );
     }
+}
+
+/// Writes a time, which is put into words once for all requests of a second.
+fn write_time(f: &mut fmt::Formatter<'_>, at: Timestamp) -> fmt::Result {
+    thread_local! {
+        static WORDS: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    WORDS.with_borrow_mut(|(second, words)| {
+        if *second != at.as_second() {
+            *words = at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+            *second = at.as_second();
+        }
+        f.write_str(words)
+    })
 }
 
 /// What is asked for, without what is secret.
@@ -169,6 +190,36 @@ mod tests {
     use http::Request;
 
     use super::*;
+
+    #[test]
+    fn a_line_is_in_the_combined_format() {
+        let line = |second: i64| {
+            Record {
+                request_id: "id".into(),
+                remote: "127.0.0.1:7".parse().unwrap(),
+                begun: Instant::now(),
+                at: Timestamp::from_second(second).unwrap(),
+                method: Method::GET,
+                uri: "/v2/".to_owned(),
+                protocol: "HTTP/1.1",
+                referer: String::new(),
+                user_agent: "curl".to_owned(),
+                subject: Some("me".into()),
+                status: 200,
+                bytes: 2,
+            }
+            .to_string()
+        };
+        for (second, time) in [
+            (0, "01/Jan/1970:00:00:00 +0000"),
+            (0, "01/Jan/1970:00:00:00 +0000"),
+            (1_700_000_001, "14/Nov/2023:22:13:21 +0000"),
+        ] {
+            let expected =
+                format!("127.0.0.1 - me [{time}] \"GET /v2/ HTTP/1.1\" 200 2 \"\" \"curl\"");
+            assert_eq!(line(second), expected);
+        }
+    }
 
     #[test]
     fn states_and_quotes_do_not_reach_the_log() {
