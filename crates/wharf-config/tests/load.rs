@@ -7,7 +7,7 @@ use std::{
 
 use wharf_config::{
     Address, CacheSize, ClientAuth, Configuration, Driver, Formatter, Header, LetsEncrypt, Level,
-    Loaded, Platform, Platforms, Tls, TlsVersion, TrustedProxies,
+    Loaded, Platform, Platforms, Security, Tls, TlsVersion, TrustedProxies,
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -169,6 +169,7 @@ validation:
     assert_eq!(auth, None);
     assert!(storage_middleware.is_empty() && notifications.endpoints.is_empty());
     assert_eq!(redis, None);
+    assert_eq!(security, Security::default());
 
     assert_eq!(log.level, Level::Debug);
     assert_eq!(log.formatter, Formatter::Json);

@@ -7,6 +7,7 @@
 use wharf_config::{Configuration, Document};
 
 /// The keys that are read here.
+#[cfg(test)]
 pub(crate) const KEYS: &[&str] = &["security.landlock"];
 
 /// What came of it.
