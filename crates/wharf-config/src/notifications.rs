@@ -162,8 +162,6 @@ impl Endpoint {
         if endpoint.flag("disabled")? {
             return Ok(None);
         }
-        let url = endpoint.find("url").filter(Found::is_set);
-        let Url(url) = url.ok_or_else(|| endpoint.error("url is missing"))?.scalar()?;
         let ignore = endpoint.section("ignore")?;
         let mut ignored_media_types = scalars(&ignore, "mediatypes")?;
         ignored_media_types.extend(scalars::<String>(&endpoint, "ignoredmediatypes")?);
@@ -171,7 +169,6 @@ impl Endpoint {
         let threshold = threshold.map(|threshold| u32::try_from(threshold).unwrap_or(u32::MAX));
         Ok(Some(Self {
             name: endpoint.value_or("name", String::new())?,
-            url,
             headers: headers(&endpoint)?,
             timeout: time(&endpoint, "timeout", TIMEOUT)?,
             threshold: threshold.unwrap_or(THRESHOLD),
@@ -181,8 +178,16 @@ impl Endpoint {
             schema: endpoint.value_or("schema", EventSchema::default())?,
             secret: endpoint.value("secret")?.filter(|it: &Secret| !it.reveal().is_empty()),
             root_cas: scalars(&endpoint, "rootcas")?,
+            // Last: where it is wrong there is no endpoint, and no more is found out about it.
+            url: target(&endpoint)?,
         }))
     }
+}
+
+fn target(endpoint: &Section<'_>) -> Result<String, ConfigError> {
+    let url = endpoint.find("url").filter(Found::is_set);
+    let Url(url) = url.ok_or_else(|| endpoint.error("url is missing"))?.scalar()?;
+    Ok(url)
 }
 
 /// A time, of which none at all is the usual one, as in the original.

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, io,
+    env, io, mem,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -51,12 +51,16 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
     let config = write_config(folder.path()).expect("write the configuration");
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let mut random = Random(0x5eed_cafe);
-    let mut resumed = 0;
+    let (mut resumed, mut acknowledged, mut patience) = (0, 0, 1);
     for round in 0..kills {
         let server = start(&config);
         resumed += finish_uploads(server.address(), &ledger);
         verify(server.address(), &ledger, false);
-        push_until_killed(server, &ledger, round, Duration::from_millis(20 + random.below(130)));
+        let life = Duration::from_millis((20 + random.below(130)) * patience);
+        push_until_killed(server, &ledger, round, life);
+        // Where the disk is slow, a server lives longer, until it comes to acknowledge whole pushes.
+        let before = mem::replace(&mut acknowledged, entries(&ledger).manifests.len());
+        patience = if acknowledged > before { patience } else { (patience * 2).min(64) };
     }
     let server = start(&config);
     resumed += finish_uploads(server.address(), &ledger);
