@@ -8,7 +8,7 @@ pub struct Options {
     /// The folder of the bucket below which everything lies, without slashes around it; empty for
     /// the bucket itself.
     pub prefix: String,
-    /// Whether create-if-absent holds in this store: what [`create_if_absent`](crate::create_if_absent)
+    /// Whether create-if-absent holds in this store: what [`probe`](crate::probe)
     /// found out.
     pub create_if_absent: bool,
     /// Whether what is stored outlives the process.

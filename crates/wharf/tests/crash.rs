@@ -58,9 +58,10 @@ fn kill_at_any_moment_loses_nothing_that_was_acknowledged() {
         verify(server.address(), &ledger, false);
         let life = Duration::from_millis((20 + random.below(130)) * patience);
         push_until_killed(server, &ledger, round, life);
-        // Where the disk is slow, a server lives longer, until it comes to acknowledge whole pushes.
+        // Where the disk is slow, a server lives longer, so that it comes to acknowledge whole pushes.
         let before = mem::replace(&mut acknowledged, entries(&ledger).manifests.len());
-        patience = if acknowledged > before { patience } else { (patience * 2).min(64) };
+        patience =
+            if acknowledged > before { (patience / 2).max(1) } else { (patience * 2).min(64) };
     }
     let server = start(&config);
     resumed += finish_uploads(server.address(), &ledger);
