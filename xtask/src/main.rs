@@ -22,6 +22,7 @@ mod examples;
 mod files;
 mod image;
 mod layers;
+mod oidc;
 mod process;
 mod server;
 mod services;
@@ -53,6 +54,7 @@ enum Task {
     Dist(dist::Args),
     E2e(e2e::Args),
     Examples(examples::Args),
+    Oidc(oidc::Args),
     Services(services::Args),
     StoreFixture(store_fixture::Args),
     Stores(stores::Args),
@@ -85,6 +87,7 @@ impl Task {
             Task::Dist(args) => dist::run(&args),
             Task::E2e(args) => e2e::run(&args),
             Task::Examples(args) => examples::run(&args),
+            Task::Oidc(args) => oidc::run(&args),
             Task::Services(args) => services::run(&args),
             Task::StoreFixture(args) => store_fixture::run(&args),
             Task::Stores(args) => stores::run(&args),

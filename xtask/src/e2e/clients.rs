@@ -35,6 +35,12 @@ pub(crate) trait Client {
         Err("this client does not log in here".into())
     }
 
+    /// From now on goes to this host over TLS, trusts `ca.crt` of a folder, and shows `client.cert` and
+    /// `client.key` if they are there. `false` if it cannot.
+    fn show_certificate(&self, _host: &str, _folder: &Path) -> Outcome<bool> {
+        Ok(false)
+    }
+
     /// Forgets what it remembers itself of a login.
     fn log_out(&self) -> Outcome {
         Ok(())

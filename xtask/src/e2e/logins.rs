@@ -117,7 +117,7 @@ impl Logins {
             .iter()
             .map(|door| (door.name, door.try_client(kind, client, station, &self.layout)))
             .collect();
-        if let Some(outcome) = self.secure.try_client(kind.name, station, &self.layout) {
+        if let Some(outcome) = self.secure.try_client(kind.name, client, &self.layout) {
             results.push(("certificate", outcome));
         }
         results

@@ -19,6 +19,8 @@ struct Containerd {
     socket: PathBuf,
     /// `USER:PASSWORD`, which it is told with every command.
     login: RefCell<Option<String>>,
+    /// Where the `hosts.toml` of hosts are, once it goes over TLS.
+    hosts: RefCell<Option<PathBuf>>,
     /// Ends with the client.
     _daemon: Background,
 }
@@ -31,8 +33,13 @@ pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
     daemon.arg("--config").arg(&config);
     let log = station.home.join("containerd.log");
     let daemon = Background::start(&mut daemon, File::create(&log)?, STOP_LIMIT)?;
-    let containerd =
-        Containerd { station: station.clone(), socket, login: RefCell::default(), _daemon: daemon };
+    let containerd = Containerd {
+        station: station.clone(),
+        socket,
+        login: RefCell::default(),
+        hosts: RefCell::default(),
+        _daemon: daemon,
+    };
     containerd.wait().map_err(|error| {
         format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
     })?;
@@ -47,6 +54,20 @@ fn toml(home: &Path, socket: &Path) -> String {
          disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{socket}\"\n\
          [plugins.\"io.containerd.internal.v1.opt\"]\npath = \"{home}/opt\"\n"
     )
+}
+
+/// Whom to trust at a host, and what to show there.
+fn hosts_toml(host: &str, folder: &Path) -> String {
+    let (url, certificates) = (format!("https://{host}"), folder.display());
+    let mut toml = format!(
+        "server = \"{url}\"\n[host.\"{url}\"]\ncapabilities = [\"pull\", \"resolve\", \"push\"]\n\
+         ca = \"{certificates}/ca.crt\"\n"
+    );
+    if folder.join("client.cert").exists() {
+        let pair = format!("[[\"{certificates}/client.cert\", \"{certificates}/client.key\"]]");
+        toml += &format!("client = {pair}\n");
+    }
+    toml
 }
 
 // === impl Containerd ===
@@ -65,7 +86,11 @@ impl Containerd {
     /// A transfer with an image, by the user who has logged in.
     fn transfer(&self, words: &[&str], image: &str) -> Outcome {
         let mut ctr = self.command();
-        ctr.args(["images"]).args(words).arg("--plain-http");
+        ctr.args(["images"]).args(words);
+        match &*self.hosts.borrow() {
+            None => ctr.arg("--plain-http"),
+            Some(folder) => ctr.arg("--hosts-dir").arg(folder),
+        };
         if let Some(login) = &*self.login.borrow() {
             ctr.args(["--user", login]);
         }
@@ -118,6 +143,14 @@ impl Client for Containerd {
     fn log_in(&self, _: &str, user: &str, password: &str) -> Outcome {
         *self.login.borrow_mut() = Some(format!("{user}:{password}"));
         Ok(())
+    }
+
+    fn show_certificate(&self, host: &str, folder: &Path) -> Outcome<bool> {
+        let hosts = self.station.home.join("hosts");
+        fs::create_dir_all(hosts.join(host))?;
+        fs::write(hosts.join(host).join("hosts.toml"), hosts_toml(host, folder))?;
+        *self.hosts.borrow_mut() = Some(hosts);
+        Ok(true)
     }
 
     fn log_out(&self) -> Outcome {

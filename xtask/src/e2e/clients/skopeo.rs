@@ -1,24 +1,34 @@
 //! skopeo copies between a layout and the registry; digests are preserved.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use super::{Client, LIMIT, Pulled, Station};
 use crate::e2e::{fixtures::Fixture, layout::Layout, layout::TAG};
 use crate::{Outcome, process};
 
-struct Skopeo(Station);
+struct Skopeo {
+    station: Station,
+    /// Where certificates are, once it goes over TLS.
+    certificates: RefCell<Option<PathBuf>>,
+}
 
 pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
-    Ok(Box::new(Skopeo(station.clone())))
+    Ok(Box::new(Skopeo { station: station.clone(), certificates: RefCell::default() }))
 }
 
 // === impl Skopeo ===
 
 impl Skopeo {
     fn copy(&self, from: String, to: String) -> Outcome {
-        let mut skopeo = self.0.command("skopeo");
+        let mut skopeo = self.station.command("skopeo");
         skopeo.args(["--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests"]);
-        skopeo.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+        match &*self.certificates.borrow() {
+            None => skopeo.args(["--src-tls-verify=false", "--dest-tls-verify=false"]),
+            Some(folder) => {
+                skopeo.arg("--src-cert-dir").arg(folder).arg("--dest-cert-dir").arg(folder)
+            }
+        };
         process::output(skopeo.args([from, to]), LIMIT).map(drop)
     }
 }
@@ -35,9 +45,14 @@ impl Client for Skopeo {
     }
 
     fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
-        let mut skopeo = self.0.command("skopeo");
+        let mut skopeo = self.station.command("skopeo");
         skopeo.args(["login", "--tls-verify=false"]);
         process::output(skopeo.args(["--username", user, "--password", password, host]), LIMIT)
             .map(drop)
+    }
+
+    fn show_certificate(&self, _: &str, folder: &Path) -> Outcome<bool> {
+        *self.certificates.borrow_mut() = Some(folder.to_owned());
+        Ok(true)
     }
 }

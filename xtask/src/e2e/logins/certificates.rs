@@ -2,21 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use wharf_testkit::process::Server;
 
 use super::{refused, start, write};
-use crate::e2e::clients::{LIMIT, Station};
+use crate::Outcome;
+use crate::e2e::clients::Client;
+use crate::e2e::fixtures::Fixture;
 use crate::e2e::layout::{Layout, TAG};
-use crate::{Outcome, process};
 
 /// A registry that knows people by their certificates, and the folders that clients take them from.
 pub(crate) struct Secure {
     server: Server,
     known: PathBuf,
     stranger: PathBuf,
+    /// With nothing but the authority of the server.
+    nobody: PathBuf,
 }
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -31,6 +33,9 @@ impl Secure {
         let server = pair(&authority, &folder.join("server"), "server")?;
         let known = pair(&authority, &folder.join("known"), "node1")?;
         let stranger = pair(&authority, &folder.join("stranger"), "node2")?;
+        let nobody = folder.join("nobody");
+        fs::create_dir_all(&nobody)?;
+        fs::write(nobody.join("ca.crt"), authority.pem())?;
         let rules = write(folder, "node-rules", "allow node1 to pull, push in **\n")?;
         let auth = format!("certificates: commonname, rules: '{rules}'");
         let tls = format!(
@@ -39,48 +44,40 @@ impl Secure {
             server.display()
         );
         let server = start(binary, folder, "certificates", &auth, &tls)?;
-        Ok(Self { server, known, stranger })
+        Ok(Self { server, known, stranger, nobody })
     }
 
     /// What came of a client, if it can show a certificate.
     pub(crate) fn try_client(
         &self,
-        client: &str,
-        station: &Station,
+        name: &str,
+        client: &dyn Client,
         layout: &Layout,
     ) -> Option<Outcome> {
-        let push = match client {
-            "skopeo" => skopeo,
-            "oras" => oras,
-            _ => return None,
-        };
-        let image = format!("localhost:{}/nodes/{client}:{TAG}", self.server.address().port());
-        let push = |folder: &Path| {
-            process::output(&mut push(station, layout, folder, &image), LIMIT).map(drop)
-        };
-        Some(
-            push(&self.known)
-                .and_then(|()| refused("a certificate that no rule names", push(&self.stranger))),
-        )
+        let host = format!("localhost:{}", self.server.address().port());
+        match client.show_certificate(&host, &self.known) {
+            Ok(true) => Some(self.try_with(&host, name, client, layout)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
-}
 
-fn skopeo(station: &Station, layout: &Layout, folder: &Path, image: &str) -> Command {
-    let mut skopeo = station.command("skopeo");
-    skopeo.args(["--insecure-policy", "copy", "--quiet", "--dest-cert-dir"]).arg(folder);
-    skopeo.arg(format!("oci:{}:{TAG}", layout.folder().display()));
-    skopeo.arg(format!("docker://{image}"));
-    skopeo
-}
-
-fn oras(station: &Station, layout: &Layout, folder: &Path, image: &str) -> Command {
-    let mut oras = station.command("oras");
-    oras.args(["copy", "--no-tty", "--to-plain-http=false", "--from-oci-layout"]);
-    oras.arg(format!("{}:{TAG}", layout.folder().display()));
-    oras.arg("--to-ca-file").arg(folder.join("ca.crt"));
-    oras.arg("--to-cert-file").arg(folder.join("client.cert"));
-    oras.arg("--to-key-file").arg(folder.join("client.key")).arg(image);
-    oras
+    fn try_with(&self, host: &str, name: &str, client: &dyn Client, layout: &Layout) -> Outcome {
+        let image = format!("{host}/nodes/{name}:{TAG}");
+        let push = || client.push(Fixture::Platforms, layout, &image);
+        let pull = || -> Outcome {
+            let folder = tempfile::tempdir()?;
+            client.pull(Fixture::Platforms, &image, folder.path())?.is(layout)
+        };
+        push().map_err(|error| format!("push: {error}"))?;
+        pull().map_err(|error| format!("pull: {error}"))?;
+        for (who, folder) in [("that no rule names", &self.stranger), ("of nobody", &self.nobody)] {
+            client.show_certificate(host, folder)?;
+            refused(&format!("a push by a certificate {who}"), push())?;
+            refused(&format!("a pull by a certificate {who}"), pull())?;
+        }
+        Ok(())
+    }
 }
 
 /// A folder with a certificate, its key and the authority, as docker and skopeo call them.
