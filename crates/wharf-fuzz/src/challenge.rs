@@ -1,17 +1,16 @@
 //! What `WWW-Authenticate` says of a request: its target, and below it `Host`, `X-Forwarded-Host`,
 //! `X-Forwarded-Proto`, `Forwarded` and `Authorization`, a line for each.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header};
-use http_body_util::Empty;
+use http::{Request, Uri, header};
 use wharf_auth::{Challenge, Gate, Policy};
-use wharf_driver::MemoryDriver;
-use wharf_http::{App, Options};
-use wharf_storage::StorageNamespace;
+use wharf_http::App;
 
-use crate::input::block_on;
+use crate::{
+    input::block_on,
+    proxied::{proxy, registry, request},
+};
 
 const HEADERS: [&str; 5] =
     ["host", "x-forwarded-host", "x-forwarded-proto", "forwarded", "authorization"];
@@ -25,14 +24,8 @@ pub fn check(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let target = lines.next().and_then(|line| Uri::try_from(line).ok());
     let Some(target) = target.filter(|target| target.path().starts_with('/')) else { return };
-    let mut request = Request::post(target);
-    for (name, value) in HEADERS.into_iter().zip(lines) {
-        if let Ok(value) = HeaderValue::from_bytes(value) {
-            request = request.header(name, value);
-        }
-    }
-    let Ok(request) = request.body(Empty::<Bytes>::new()) else { return };
-    let answer = block_on(app().handle(request, SocketAddr::from(([10, 0, 0, 1], 1))));
+    let Ok(request) = request(Request::post(target), HEADERS, lines) else { return };
+    let answer = block_on(app().handle(request, proxy()));
     let challenges: Vec<_> = answer.headers().get_all(header::WWW_AUTHENTICATE).iter().collect();
     assert_eq!(challenges.len(), if answer.status() == 401 { 1 } else { 0 });
     for challenge in challenges {
@@ -81,14 +74,7 @@ fn parameters(mut text: &str) -> BTreeMap<String, String> {
 }
 
 fn app() -> App {
-    let storage = wharf_storage::Options::default();
-    let namespace = StorageNamespace::new(Arc::new(MemoryDriver::new()), storage);
-    let options = Options {
-        access_log: false,
-        upload_key: b"key".to_vec(),
-        trusted_proxies: Some(vec!["10.0.0.0/8".parse().expect("a network")]),
-        ..Options::default()
-    };
+    let (namespace, options) = registry();
     let gate = Gate::new(Challenge::bearer_here("/token", SERVICE), Policy::Open("fuzz"));
-    App::guarded(Arc::new(namespace), options, Arc::new(gate))
+    App::guarded(namespace, options, Arc::new(gate))
 }

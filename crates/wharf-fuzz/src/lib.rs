@@ -33,6 +33,7 @@ pub mod store;
 pub mod token;
 
 mod input;
+mod proxied;
 
 /// Something that reads bytes from strangers.
 #[derive(Clone, Copy, Debug)]

@@ -3,15 +3,15 @@
 use std::{
     error::Error,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Subcommand};
 
-use wharf_config::{ConfigError, Configuration, Problems};
+use wharf_config::{ConfigError, Configuration, Document, Problems};
 
-use crate::load::{self, Written};
+use crate::load::{self, Found, Written};
 
 /// What can be asked about a configuration.
 #[derive(Debug, Subcommand)]
@@ -59,9 +59,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-/// Loads a configuration that a server can be made of, and tells its warnings.
-fn load(path: Option<&Path>) -> Result<load::Found, Box<dyn Error>> {
-    let found = load::load(path)?;
+/// Tells the warnings of a configuration that a server can be made of.
+fn usable(found: Found) -> Result<Found, Box<dyn Error>> {
     for warning in &found.loaded.warnings {
         writeln!(io::stderr(), "warning: {warning}")?;
     }
@@ -74,14 +73,18 @@ fn load(path: Option<&Path>) -> Result<load::Found, Box<dyn Error>> {
 impl Check {
     fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let written = load::find(Some(&self.file))?;
-        let errors = self.errors(&written);
+        let (mut errors, document) = self.errors(&written);
+        let found = if errors.is_empty() { Some(written.load()?) } else { None };
+        if let (Some(found), Some(document)) = (&found, &document) {
+            errors = wharf_registry::unfit(&found.loaded.configuration, document);
+        }
         for error in &errors {
             writeln!(io::stderr(), "wharf: {error}")?;
         }
-        if !errors.is_empty() {
+        let Some(found) = found.filter(|_| errors.is_empty()) else {
             return Ok(ExitCode::FAILURE);
-        }
-        let load::Found { loaded, source } = load(Some(&self.file))?;
+        };
+        let Found { loaded, source } = usable(found)?;
         let (verdict, code) = match loaded.warnings.len() {
             0 => ("good".to_owned(), ExitCode::SUCCESS),
             count if self.strict => (format!("{count} warnings"), ExitCode::FAILURE),
@@ -91,22 +94,18 @@ impl Check {
         Ok(code)
     }
 
-    /// What is wrong: with what is written down, with what that names, and with what is in there.
-    fn errors(&self, Written { text, source, variables }: &Written) -> Vec<ConfigError> {
+    /// What is wrong with what is written down, and with the files that it names; and the whole, if
+    /// these are to be opened.
+    fn errors(&self, written: &Written) -> (Vec<ConfigError>, Option<Document>) {
+        let Written { text, source, variables } = written;
         let Problems { mut errors, document } =
             Configuration::check(text, source, variables.iter().cloned());
-        let Some(document) = document.filter(|_| !self.no_files) else { return errors };
-        let is_known = |key: &str| errors.iter().any(|error| error.key() == key);
-        let mut named = wharf_registry::unusable(&document);
-        named.retain(|error| !is_known(error.key()));
+        let document = document.filter(|_| !self.no_files);
+        let mut named = document.as_ref().map(wharf_registry::unusable).unwrap_or_default();
+        named.retain(|error| errors.iter().all(|known| known.key() != error.key()));
         errors.extend(named);
         errors.sort_by_key(ConfigError::line);
-        if errors.is_empty()
-            && let Ok(loaded) = Configuration::load(text, source, variables.iter().cloned())
-        {
-            errors = wharf_registry::unfit(&loaded.configuration, &document);
-        }
-        errors
+        (errors, document)
     }
 }
 
@@ -114,7 +113,7 @@ impl Check {
 
 impl Print {
     fn run(&self) -> Result<(), Box<dyn Error>> {
-        let document = load(self.file.as_deref())?.loaded.document;
+        let document = usable(load::load(self.file.as_deref())?)?.loaded.document;
         let yaml = match self.defaults {
             true => document.to_yaml_with_defaults(),
             false => document.to_yaml(),

@@ -48,11 +48,10 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Found, Error> {
 
 /// The same, with variables that come before those of the environment.
 pub(crate) fn load_with(path: Option<&Path>, first: Vec<(String, String)>) -> Result<Found, Error> {
-    let Written { text, source, mut variables } = find(path)?;
-    variables.retain(|(name, _)| first.iter().all(|(other, _)| other != name));
-    variables.extend(first);
-    let loaded = Configuration::load(&text, &source, variables)?;
-    Ok(Found { loaded, source })
+    let mut written = find(path)?;
+    written.variables.retain(|(name, _)| first.iter().all(|(other, _)| other != name));
+    written.variables.extend(first);
+    written.load()
 }
 
 /// Finds the same.
@@ -90,6 +89,17 @@ fn variables() -> Result<Vec<(String, String)>, Error> {
             }
         })
         .collect()
+}
+
+// === impl Written ===
+
+impl Written {
+    /// What it says.
+    pub(crate) fn load(self) -> Result<Found, Error> {
+        let Self { text, source, variables } = self;
+        let loaded = Configuration::load(&text, &source, variables)?;
+        Ok(Found { loaded, source })
+    }
 }
 
 // === impl Error ===
