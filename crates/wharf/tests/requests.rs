@@ -2,8 +2,8 @@
 //! the store; and that docker/distribution needs no fewer for any of them.
 //!
 //! It needs a store (`WHARF_TEST_S3`); without one it says so and does nothing. The peer is the first
-//! program of `WHARF_PEERS`; with it, the table in `docs/object-stores.md` is checked too. `cargo xtask ci`
-//! sets both.
+//! program of `WHARF_PEERS`; what it needs is compared. `cargo xtask ci` sets both.
+//! Our figures stand in `docs/object-stores.md`, too, and have to be the same.
 
 use std::{
     collections::BTreeMap,
@@ -94,12 +94,11 @@ fn no_operation_asks_a_store_more_than_it_may() {
     let theirs = peer.map(|peer| Subject::new(Path::new(peer), &section).costs());
     let shown = |cost: &Cost| cost.as_ref().map_or("-".to_owned(), show);
     let rows: Vec<String> = (0..BUDGET.len())
-        .map(|at| {
-            let theirs = theirs.as_ref().map_or("?".to_owned(), |theirs| shown(&theirs[at]));
-            format!("| {} | {} | {theirs} |", BUDGET[at].what, shown(&ours[at]))
-        })
+        .map(|at| format!("| {} | {} |", BUDGET[at].what, shown(&ours[at])))
         .collect();
-    println!("{}", rows.join("\n"));
+    for (at, row) in rows.iter().enumerate() {
+        println!("{row} {} |", theirs.as_ref().map_or("?".to_owned(), |theirs| shown(&theirs[at])));
+    }
     for (at, Budget { what, most, terms }) in BUDGET.iter().enumerate() {
         let cost = ours[at].as_ref().expect("we can do it");
         let sum: usize = cost.values().sum();
@@ -110,11 +109,18 @@ fn no_operation_asks_a_store_more_than_it_may() {
             assert!(sum <= theirs.values().sum(), "{what}: {} < {}", show(theirs), show(cost));
         }
     }
-    if theirs.is_some() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/object-stores.md");
-        let page = fs::read_to_string(page).expect("it is there");
-        assert!(page.contains(&rows.join("\n")), "docs/object-stores.md has other figures");
-    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/object-stores.md");
+    let page = fs::read_to_string(page).expect("it is there");
+    assert!(has_rows(&page, &rows), "docs/object-stores.md has other figures");
+}
+
+/// Whether lines of the page that follow each other begin with these cells. What stands behind them is the
+/// peer's, whose client may send a request twice.
+fn has_rows(page: &str, rows: &[String]) -> bool {
+    let lines: Vec<&str> = page.lines().collect();
+    lines
+        .windows(rows.len())
+        .any(|lines| lines.iter().zip(rows).all(|(line, row)| line.starts_with(row)))
 }
 
 fn show(cost: &BTreeMap<&'static str, usize>) -> String {
