@@ -116,7 +116,11 @@ impl Disk {
         self.page_now(seen, request)
     }
 
-    fn page_now(&self, seen: io::Result<Seen>, request: ListRequest<'_>) -> Result<Listing, Miss> {
+    pub(crate) fn page_now(
+        &self,
+        seen: io::Result<Seen>,
+        request: ListRequest<'_>,
+    ) -> Result<Listing, Miss> {
         let page = seen.ok().and_then(|seen| self.listings.page_now(seen, request));
         page.ok_or(Miss::Later)
     }
@@ -125,6 +129,16 @@ impl Disk {
     pub(crate) fn folder_now(&self, path: &StoragePath) -> Result<File, Miss> {
         let name = if path.is_root() { "." } else { path.as_str() };
         self.kernel.open(&self.root, name, SEEN)
+    }
+
+    /// The same if no symlink leads there.
+    pub(crate) fn folder_itself_now(&self, path: &StoragePath) -> Result<File, Miss> {
+        self.itself_now(path, SEEN)
+    }
+
+    /// Opens what is there, to which no symlink leads, if that takes no waiting.
+    pub(crate) fn itself_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
+        self.kernel.open_itself(&self.root, path.as_str(), flags)
     }
 
     /// How often a folder was read for lists.

@@ -22,16 +22,12 @@ use wharf_driver::{
 };
 
 use crate::{
-    disk::Disk,
-    durable::DurableFolders,
     each,
     fault::{At, is_absent},
     place::{HIDDEN, Tree},
     ready::Miss,
-    running::Running,
     session::{Session, last_checkpoint},
     trace::Trace,
-    unsettled::Unsettled,
     upload::FsUpload,
 };
 
@@ -56,6 +52,10 @@ pub struct Options {
     pub durable_folders: u64,
     /// How old a temporary file is before it counts as left behind.
     pub leftover_age: Duration,
+    /// How long something that is read again and again is known without a new look at it, where the kernel
+    /// tells of changes. There is little that it does not tell: what somebody writes by a mapping into
+    /// memory or by a hard link elsewhere, and what is mounted over a folder.
+    pub lease: Duration,
     /// Does without openat2(2) and without hard links, as in sandboxes and on file systems that lack
     /// them. For tests: what is missing is found out.
     #[doc(hidden)]
@@ -74,12 +74,7 @@ impl FsDriver {
     /// Opens the folder `root`, which is made if it is not there. What processes that died left behind
     /// is removed meanwhile, for it may be much. A root that cannot be written to can still be read.
     pub fn new(root: impl AsRef<Path>, options: Options) -> io::Result<Self> {
-        let tree = Arc::new(Tree {
-            disk: Disk::open(root.as_ref(), &options)?,
-            durable: DurableFolders::new(options.durable_folders),
-            running: Running::default(),
-            unsettled: Unsettled::default(),
-        });
+        let tree = Arc::new(Tree::open(root.as_ref(), &options)?);
         let driver = Self { tree, read_at_once: options.read_at_once, clean: Arc::default() };
         let (tree, clean) = (Arc::clone(&driver.tree), Arc::clone(&driver.clean));
         let cleaning = thread::Builder::new().name("wharf-leftovers".into()).spawn(move || {
@@ -96,6 +91,12 @@ impl FsDriver {
     #[doc(hidden)]
     pub fn is_clean(&self) -> bool {
         self.clean.load(Ordering::Acquire)
+    }
+
+    /// Whether a path would be answered without a look at the disk's tree, for tests.
+    #[doc(hidden)]
+    pub fn is_known(&self, path: &StoragePath) -> bool {
+        self.tree.is_known(path)
     }
 
     /// How often a folder was read, for tests of what lists cost.
@@ -216,7 +217,7 @@ impl Driver for FsDriver {
     }
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
-        let listed = self.now(folder, |tree| match tree.disk.list_now(folder, request) {
+        let listed = self.now(folder, |tree| match tree.list_now(folder, request) {
             Ok(page) => Some(Ok(page)),
             Err(Miss::Absent) => Some(Ok(Listing::default())),
             Err(Miss::Later) => None,
@@ -332,6 +333,7 @@ impl Default for Options {
             listed_names: 500_000,
             durable_folders: 100_000,
             leftover_age: Duration::from_secs(60 * 60),
+            lease: Duration::from_secs(5),
             plain: false,
             reluctance: None,
             trace: None,

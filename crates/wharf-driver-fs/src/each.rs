@@ -10,6 +10,7 @@ use crate::{
     driver::{list, small},
     place::{HIDDEN, Tree},
     ready::Miss,
+    watch::Heard,
 };
 
 /// What is looked for at each of several paths.
@@ -24,6 +25,9 @@ trait Look: Clone + Send + 'static {
         path: &StoragePath,
         is_near: bool,
     ) -> Result<Self::Found, Miss>;
+
+    /// What is known to be there, of a path from the root.
+    fn known(&self, tree: &Tree, heard: &Heard<'_>, path: &StoragePath) -> Option<Self::Found>;
 
     /// What is there, on a thread that may wait.
     fn slowly(&self, tree: &Tree, path: &StoragePath) -> Result<Self::Found>;
@@ -128,8 +132,14 @@ impl Tree {
             return paths.iter().map(|_| None).collect();
         }
         let open = self.disk.folder_now(folder);
+        let heard = self.kept.hear();
         let mut is_near = false;
         let found = paths.iter().map(|path| {
+            let known =
+                heard.as_ref().and_then(|heard| look.known(self, heard, &folder.append(path)));
+            if let Some(known) = known {
+                return Some(Ok(known));
+            }
             let now = match &open {
                 Ok(open) => look.now(self, (folder, open), path, is_near),
                 Err(Miss::Absent) => Err(Miss::Absent),
@@ -165,6 +175,10 @@ impl Look for Small {
         is_settled.then_some(content).ok_or(Miss::Later)
     }
 
+    fn known(&self, tree: &Tree, heard: &Heard<'_>, path: &StoragePath) -> Option<Bytes> {
+        tree.known_small(heard, path, self.0)
+    }
+
     fn slowly(&self, tree: &Tree, path: &StoragePath) -> Result<Bytes> {
         small(tree, path, self.0)
     }
@@ -188,11 +202,17 @@ impl Look for Pages {
     fn now(
         &self,
         tree: &Tree,
-        (_, open): (&StoragePath, &File),
+        (folder, open): (&StoragePath, &File),
         path: &StoragePath,
         is_near: bool,
     ) -> Result<Listing, Miss> {
-        tree.disk.list_below_now(open, path, self.request(), is_near)
+        let page = tree.disk.list_below_now(open, path, self.request(), is_near)?;
+        tree.keep_folder(&folder.append(path));
+        Ok(page)
+    }
+
+    fn known(&self, tree: &Tree, heard: &Heard<'_>, path: &StoragePath) -> Option<Listing> {
+        tree.known_page(heard, path, self.request())
     }
 
     fn slowly(&self, tree: &Tree, path: &StoragePath) -> Result<Listing> {

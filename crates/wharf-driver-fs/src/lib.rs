@@ -11,6 +11,8 @@
 //!   each driver that writes. It is hidden, and may be deleted while no driver runs.
 //! - A list is current, however many drivers write below the root. A program that writes without a
 //!   driver, in the same moments and the same folder as a driver, may be seen some seconds later.
+//! - What is read again and again is kept, while the kernel tells of every change (inotify(7)): what
+//!   another program removes or replaces is gone for the next read all the same.
 //! - What the kernel has in memory is read at once, on the thread that asks; whatever may wait for a
 //!   disk goes to a blocking thread.
 //! - No symlink leads out of the root.
@@ -39,6 +41,7 @@ mod durable;
 mod each;
 mod fault;
 mod identity;
+mod kept;
 mod listing;
 mod names;
 mod place;
@@ -50,6 +53,7 @@ mod shared;
 pub mod trace;
 mod unsettled;
 mod upload;
+mod watch;
 mod writable;
 mod writers;
 

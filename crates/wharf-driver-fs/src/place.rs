@@ -1,6 +1,6 @@
 //! How content gets its name: whole, durable, and even while folders come and go.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -8,11 +8,14 @@ use wharf_driver::{PutMode, PutOutcome, StoragePath};
 
 use crate::{
     disk::Disk,
+    driver::Options,
     durable::DurableFolders,
     fault::{cannot_link, is_absent, is_taken},
     identity::Identity,
+    kept::Kept,
     running::Running,
     unsettled::Unsettled,
+    watch::Watches,
 };
 
 /// A root with what is remembered of it.
@@ -22,6 +25,7 @@ pub(crate) struct Tree {
     pub(crate) durable: DurableFolders,
     pub(crate) running: Running,
     pub(crate) unsettled: Unsettled,
+    pub(crate) kept: Kept,
 }
 
 /// The folder below the root that is ours, and that nobody else sees.
@@ -70,6 +74,19 @@ impl Hidden {
 // === impl Tree ===
 
 impl Tree {
+    /// Opens a root, which is made if it is not there.
+    pub(crate) fn open(root: &Path, options: &Options) -> io::Result<Self> {
+        let disk = Disk::open(root, options)?;
+        let watches = if disk.kernel.is_able() { Watches::new() } else { Watches::never() };
+        Ok(Self {
+            disk,
+            durable: DurableFolders::new(options.durable_folders),
+            running: Running::default(),
+            unsettled: Unsettled::default(),
+            kept: Kept::new(watches, options.lease),
+        })
+    }
+
     /// Writes small content.
     pub(crate) fn put(
         &self,

@@ -10,6 +10,7 @@ mod kernel;
 use std::{
     fs::File,
     num::NonZeroU32,
+    ops::Range,
     os::fd::{AsFd, OwnedFd},
     sync::{
         Arc,
@@ -20,9 +21,16 @@ use std::{
 use bytes::Bytes;
 use rustix::{fs::OFlags, io::Errno};
 use wharf_content::{ByteRange, Content, FileRegion};
-use wharf_driver::{Error, ErrorKind, Metadata, Opened, Result, StoragePath};
+use wharf_driver::{Error, ErrorKind, ListRequest, Listing, Metadata, Opened, Result, StoragePath};
 
-use crate::{disk::READ, driver::content_metadata, identity::Seen, place::Tree};
+use crate::{
+    disk::READ,
+    driver::content_metadata,
+    identity::Seen,
+    kept::{Known, SHORT},
+    place::Tree,
+    watch::Heard,
+};
 
 /// Whether the kernel can be asked not to wait.
 #[derive(Debug)]
@@ -85,6 +93,23 @@ impl Kernel {
         self.answer(kernel::open(root, name, flags)).map(File::from)
     }
 
+    /// Opens what is beneath a root if no symlink leads there.
+    pub(crate) fn open_itself(
+        &self,
+        root: impl AsFd,
+        name: &str,
+        flags: OFlags,
+    ) -> Result<File, Miss> {
+        if !self.able.load(Ordering::Relaxed) {
+            return Err(Miss::Later);
+        }
+        self.answer(kernel::open_itself(root, name, flags)).map(File::from)
+    }
+
+    pub(crate) fn is_able(&self) -> bool {
+        self.able.load(Ordering::Relaxed)
+    }
+
     /// Sees a folder below an open one, which is quicker than to open it, but waits for the disk if
     /// the kernel has forgotten it.
     pub(crate) fn see(&self, folder: &File, name: &str) -> Result<Seen, Miss> {
@@ -108,9 +133,9 @@ impl Kernel {
 impl Tree {
     /// Small content, `None` if it takes longer.
     pub(crate) fn get_now(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>> {
-        now(path, || {
-            let file = self.file_now(path)?;
-            self.small(&file, path, limit)
+        now(path, || match self.known_content(path) {
+            Some((_, content)) if content.len() as u64 <= limit => Ok(content),
+            _ => self.small(&self.file_now(path)?, path, limit),
         })
     }
 
@@ -143,12 +168,14 @@ impl Tree {
         at_once: u64,
     ) -> Option<Result<Opened>> {
         now(path, || {
+            if let Some((metadata, content)) = self.known_content(path) {
+                let range = resolve(range, metadata.size)?;
+                let content = content.slice(range.start as usize..range.end as usize);
+                return Ok(Opened { metadata, range, content: Content::Bytes(content) });
+            }
             let file = self.file_now(path)?;
             let metadata = size_of(&file, path)?;
-            let range = match range {
-                None => 0..metadata.size,
-                Some(range) => range.resolve(metadata.size).ok_or(Miss::Later)?,
-            };
+            let range = resolve(range, metadata.size)?;
             let length = range.end - range.start;
             let content = match length <= at_once {
                 true => Content::Bytes(self.exactly(&file, range.start, length)?),
@@ -160,10 +187,98 @@ impl Tree {
 
     /// Describes content, `None` if it takes longer.
     pub(crate) fn stat_now(&self, path: &StoragePath) -> Option<Result<Metadata>> {
-        now(path, || {
-            let file = self.resolve_now(path, OFlags::PATH | OFlags::CLOEXEC)?;
-            size_of(&file, path)
+        now(path, || match self.known_file(path) {
+            Some((metadata, _)) => Ok(metadata),
+            None => size_of(&self.resolve_now(path, OFlags::PATH | OFlags::CLOEXEC)?, path),
         })
+    }
+
+    /// One page of a folder.
+    pub(crate) fn list_now(
+        &self,
+        path: &StoragePath,
+        request: ListRequest<'_>,
+    ) -> Result<Listing, Miss> {
+        if let Some(page) =
+            self.kept.hear().and_then(|heard| self.known_page(&heard, path, request))
+        {
+            return Ok(page);
+        }
+        let page = self.disk.list_now(path, request)?;
+        self.keep_folder(path);
+        Ok(page)
+    }
+
+    /// A page of a folder of which it is known that it has not changed.
+    pub(crate) fn known_page(
+        &self,
+        heard: &Heard<'_>,
+        path: &StoragePath,
+        request: ListRequest<'_>,
+    ) -> Option<Listing> {
+        match self.kept.at(heard, path)? {
+            Known::Folder(seen) => self.disk.page_now(Ok(seen), request).ok(),
+            Known::File(..) => None,
+        }
+    }
+
+    /// Keeps in mind which folder is there, if it is asked for again and again.
+    pub(crate) fn keep_folder(&self, path: &StoragePath) {
+        let folder = || Some(path.clone());
+        self.kept.keep(&self.disk, path, folder, || {
+            Seen::of(self.disk.folder_itself_now(path).ok()?).ok().map(Known::Folder)
+        });
+    }
+
+    /// Whether it is known what is at a path.
+    pub(crate) fn is_known(&self, path: &StoragePath) -> bool {
+        self.kept.hear().is_some_and(|heard| self.kept.at(&heard, path).is_some())
+    }
+
+    /// A file of which it is known that it has not changed, with its content if that is short.
+    fn known_file(&self, path: &StoragePath) -> Option<(Metadata, Option<Bytes>)> {
+        let heard = self.kept.hear()?;
+        self.known_file_since(&heard, path)
+    }
+
+    fn known_file_since(
+        &self,
+        heard: &Heard<'_>,
+        path: &StoragePath,
+    ) -> Option<(Metadata, Option<Bytes>)> {
+        let known = self.kept.at(heard, path).or_else(|| {
+            self.kept.keep(&self.disk, path, || path.parent(), || self.look_at_file(path).ok())
+        });
+        match known? {
+            Known::File(metadata, content) if self.unsettled.is_settled(path) => {
+                Some((metadata, content))
+            }
+            _ => None,
+        }
+    }
+
+    fn known_content(&self, path: &StoragePath) -> Option<(Metadata, Bytes)> {
+        let (metadata, content) = self.known_file(path)?;
+        Some((metadata, content?))
+    }
+
+    /// Short content beneath a folder.
+    pub(crate) fn known_small(
+        &self,
+        heard: &Heard<'_>,
+        path: &StoragePath,
+        limit: u64,
+    ) -> Option<Bytes> {
+        let (_, content) = self.known_file_since(heard, path)?;
+        content.filter(|content| content.len() as u64 <= limit)
+    }
+
+    fn look_at_file(&self, path: &StoragePath) -> Result<Known, Miss> {
+        let file = self.disk.itself_now(path, READ)?;
+        let metadata = size_of(&file, path)?;
+        let is_short = metadata.size <= SHORT;
+        let content = is_short.then(|| self.exactly(&file, 0, metadata.size)).transpose()?;
+        Ok(Known::File(metadata, content))
     }
 
     fn file_now(&self, path: &StoragePath) -> Result<File, Miss> {
@@ -204,6 +319,14 @@ fn now<T>(path: &StoragePath, read: impl FnOnce() -> Result<T, Miss>) -> Option<
     }
 }
 
+/// Which bytes are meant; what is wrong with them is said elsewhere.
+fn resolve(range: Option<ByteRange>, size: u64) -> Result<Range<u64>, Miss> {
+    match range {
+        None => Ok(0..size),
+        Some(range) => range.resolve(size).ok_or(Miss::Later),
+    }
+}
+
 /// Size and age of an open file; nothing else has any.
 fn size_of(file: &File, path: &StoragePath) -> Result<Metadata, Miss> {
     let metadata = file.metadata().map_err(|_| Miss::Later)?;
@@ -215,16 +338,11 @@ mod tests {
     use wharf_driver::PutMode;
 
     use super::*;
-    use crate::{Options, disk::Disk};
+    use crate::Options;
 
     fn tree(root: &std::path::Path) -> Tree {
         let options = Options::default();
-        Tree {
-            disk: Disk::open(root, &options).expect("it can be opened"),
-            durable: crate::durable::DurableFolders::new(options.durable_folders),
-            running: Default::default(),
-            unsettled: Default::default(),
-        }
+        Tree::open(root, &options).expect("it can be opened")
     }
 
     /// On this thread nobody is waited for, so that such a name takes the long way.

@@ -30,6 +30,9 @@ const GRACE_ONCE: Duration = Duration::from_secs(10 * 60);
 /// How long a server that was only started is left alone before its memory is looked at.
 const REST: Duration = Duration::from_millis(300);
 
+/// How long a store rests after it was written.
+const SETTLED: Duration = Duration::from_secs(3);
+
 /// How often in a round a server is started, or its store written to, for one request.
 const REPEATS: usize = 3;
 
@@ -103,6 +106,8 @@ impl<'a> Bench<'a> {
             writer: writer.or_else(|| peers.iter().find(|peer| peer.is_ours())),
         };
         bench.seed(works, peers)?;
+        // A server cannot know of a folder that it is as it was, while its time is that of the last seconds.
+        sleep(SETTLED);
         Ok(bench)
     }
 

@@ -1,9 +1,9 @@
 //! What the kernel does without waiting for a disk, where it can.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{is_able, open, read};
+pub(crate) use linux::{is_able, open, open_itself, read};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::{is_able, open, read};
+pub(crate) use other::{is_able, open, open_itself, read};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -50,6 +50,11 @@ mod linux {
         openat2(root, name, flags, Mode::empty(), CACHED)
     }
 
+    /// The same if no symlink leads there.
+    pub(crate) fn open_itself(root: impl AsFd, name: &str, flags: OFlags) -> Result<OwnedFd> {
+        openat2(root, name, flags, Mode::empty(), CACHED.union(ResolveFlags::NO_SYMLINKS))
+    }
+
     /// Reads what is in memory, perhaps less than there is room for.
     pub(crate) fn read(file: &File, buffer: &mut [u8], offset: u64) -> Result<usize> {
         preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT)
@@ -73,6 +78,10 @@ mod other {
     }
 
     pub(crate) fn open(_: impl AsFd, _: &str, _: OFlags) -> Result<OwnedFd> {
+        Err(Errno::NOSYS)
+    }
+
+    pub(crate) fn open_itself(_: impl AsFd, _: &str, _: OFlags) -> Result<OwnedFd> {
         Err(Errno::NOSYS)
     }
 

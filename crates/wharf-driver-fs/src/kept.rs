@@ -1,0 +1,130 @@
+//! What small files hold, and which folders there are, for as long as the kernel tells of no change.
+//!
+//! A registry reads the same few files again and again: the links of what is pulled, and small blobs. What
+//! is read twice in a short time is kept, and its folder watched ([`crate::watch`]); then nothing has to be
+//! opened to know that it is still so. What the kernel does not tell (a change by a mapping into memory, or
+//! by a hard link somewhere else, and what is mounted over a folder) is seen when the time is up.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use wharf_driver::{Metadata, StoragePath};
+
+use crate::{
+    disk::Disk,
+    identity::Seen,
+    watch::{Heard, Since, Watches},
+};
+
+/// What is remembered of paths below a root.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    facts: Cache<StoragePath, Fact>,
+    lately: Lately,
+    watches: Watches,
+    lease: Duration,
+}
+
+/// What is at a path.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// A file, with its content if that is short.
+    File(Metadata, Option<Bytes>),
+    Folder(Seen),
+}
+
+#[derive(Clone, Debug)]
+struct Fact {
+    known: Known,
+    since: Since,
+    until: Instant,
+}
+
+/// Which paths were looked at lately: some of them, for that is enough.
+#[derive(Debug)]
+struct Lately {
+    hasher: RandomState,
+    slots: Box<[AtomicU64]>,
+}
+
+/// Longer content is not kept.
+pub(crate) const SHORT: u64 = 16 << 10;
+/// How many bytes are used, about.
+const ROOM: u64 = 16 << 20;
+/// What is kept takes so many bytes besides its content: here, and in the kernel, which keeps what is watched.
+const OVERHEAD: usize = 2 << 10;
+const SLOTS: usize = 4 << 10;
+
+// === impl Kept ===
+
+impl Kept {
+    /// Keeps what is watched for up to `lease` without a new look at it.
+    pub(crate) fn new(watches: Watches, lease: Duration) -> Self {
+        let facts = Cache::builder().max_capacity(ROOM).weigher(|_, fact: &Fact| fact.weight());
+        Self { facts: facts.build(), lately: Lately::new(), watches, lease }
+    }
+
+    /// Hears what has changed; `None` if nobody tells.
+    pub(crate) fn hear(&self) -> Option<Heard<'_>> {
+        self.watches.hear()
+    }
+
+    /// What is known to be at a path.
+    pub(crate) fn at(&self, heard: &Heard<'_>, path: &StoragePath) -> Option<Known> {
+        let fact = self.facts.get(path)?;
+        (heard.is_same(&fact.since) && Instant::now() < fact.until).then_some(fact.known)
+    }
+
+    /// Keeps what `look` finds at a path, as long as `folder` stays the same, if it was looked at lately.
+    pub(crate) fn keep(
+        &self,
+        disk: &Disk,
+        path: &StoragePath,
+        folder: impl FnOnce() -> Option<StoragePath>,
+        look: impl FnOnce() -> Option<Known>,
+    ) -> Option<Known> {
+        if !self.lately.has(path) {
+            return None;
+        }
+        let since = self.watches.since(disk, &folder()?)?;
+        let (known, until) = (look()?, Instant::now() + self.lease);
+        self.facts.insert(path.clone(), Fact { known: known.clone(), since, until });
+        Some(known)
+    }
+}
+
+// === impl Fact ===
+
+impl Fact {
+    fn weight(&self) -> u32 {
+        let content = match &self.known {
+            Known::File(_, Some(content)) => content.len(),
+            _ => 0,
+        };
+        (content + OVERHEAD).try_into().unwrap_or(u32::MAX)
+    }
+}
+
+// === impl Lately ===
+
+impl Lately {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Whether a path was looked at before, and nothing in its slot since.
+    fn has(&self, path: &StoragePath) -> bool {
+        let hash = self.hasher.hash_one(path);
+        let slot = &self.slots[hash as usize % SLOTS];
+        slot.load(Ordering::Relaxed) == hash || {
+            slot.store(hash, Ordering::Relaxed);
+            false
+        }
+    }
+}
