@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: Wharf and its peers, side by side on the same data.
 //!
 //! Each server is started anew for each round of each work, so that its memory is that of the work; the
-//! order of the servers changes from round to round. See `works` for what is measured.
+//! order of the servers changes from round to round. Works that are held against each other take their rounds
+//! together. See `works` for what is measured.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -133,10 +134,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     println!("{}", report.preface());
     let bench = Bench::prepare(folder.path(), length, &works, &peers, bucket)?;
     let json = target.join("report.json");
-    for work in works {
-        let section = bench.measure(work, &peers);
-        println!("\n{} ({})\n{}", section.title, section.name, section.table(report.machine.hash));
-        report.add(section);
+    for works in works::together(&works) {
+        for section in bench.measure(works, &peers) {
+            let table = section.table(report.machine.hash);
+            println!("\n{} ({})\n{table}", section.title, section.name);
+            report.add(section);
+        }
         // A run that is broken off leaves what it has found.
         std::fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     }

@@ -69,9 +69,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     println!("{}", report.preface());
     let bench = Bench::prepare(folder.path(), length, &works, &peers, None)?;
     for work in works {
-        let section = bench.measure(work, &peers);
-        println!("\n{} ({})\n{}", section.title, section.name, section.table(report.machine.hash));
-        report.works.push(section);
+        for section in bench.measure(&[work], &peers) {
+            let table = section.table(report.machine.hash);
+            println!("\n{} ({})\n{table}", section.title, section.name);
+            report.works.push(section);
+        }
     }
     println!("\n{}", verdicts(&report));
     let json = target.join("observed.json");

@@ -72,6 +72,14 @@ pub(crate) struct Round {
     pub(crate) settled: u64,
 }
 
+/// A work, and what is known of each server at it; nothing of one that cannot do it.
+struct Course<'a> {
+    work: &'a Work,
+    job: Option<Arc<Job>>,
+    section: Section,
+    records: Vec<Option<Record>>,
+}
+
 /// What is known of a server at a work.
 #[derive(Default)]
 struct Record {
@@ -161,32 +169,23 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Lets every server that can do a work do it.
-    pub(crate) fn measure(&self, work: &Work, peers: &[Peer]) -> Section {
-        let mut section = Section::new(work);
-        let mut able = Vec::new();
-        for peer in peers {
-            match peer.unable(work.need, work.tls, work.login.is_some()) {
-                Some(why) => section.unable.push((peer.name.clone(), why.to_owned())),
-                None => able.push(peer),
-            }
-        }
-        let job = self.job(work);
-        let mut records: Vec<Record> = able.iter().map(|_| Record::default()).collect();
-        let rounds = work.rounds(self.length.rounds);
-        for round in 0..rounds {
-            for turn in 0..able.len() {
-                let number = (turn + round) % able.len();
-                if !records[number].over {
-                    let begin = Instant::now();
-                    records[number].add(self.round(work, able[number], job.as_ref()));
-                    records[number].over |= work.pace == Pace::Short && begin.elapsed() > PATIENCE;
+    /// Lets every server that can do some works do them, all in the same rounds: what happens to the
+    /// machine meanwhile happens to each of them.
+    pub(crate) fn measure(&self, works: &[&Work], peers: &[Peer]) -> Vec<Section> {
+        let mut courses: Vec<Course<'_>> =
+            works.iter().map(|work| Course::new(work, self.job(work), peers)).collect();
+        for round in 0..self.length.rounds {
+            for turn in 0..peers.len() {
+                let number = (turn + round) % peers.len();
+                for step in 0..courses.len() {
+                    let course = &mut courses[(step + round) % works.len()];
+                    if round < course.work.rounds(self.length.rounds) {
+                        course.advance(self, number, &peers[number]);
+                    }
                 }
             }
         }
-        section.rows =
-            able.iter().zip(records).map(|(peer, record)| record.row(peer, work.unit)).collect();
-        section
+        courses.into_iter().map(|course| course.section(peers)).collect()
     }
 
     fn round(&self, work: &Work, peer: &Peer, job: Option<&Arc<Job>>) -> Outcome<Round> {
@@ -307,6 +306,40 @@ impl<'a> Bench<'a> {
         grace: Duration,
     ) -> Outcome<Tally> {
         load::run(&server.target, job, Load { clients, duration, grace })
+    }
+}
+
+// === impl Course ===
+
+impl<'a> Course<'a> {
+    fn new(work: &'a Work, job: Option<Arc<Job>>, peers: &[Peer]) -> Self {
+        let mut section = Section::new(work);
+        let records = peers.iter().map(|peer| {
+            match peer.unable(work.need, work.tls, work.login.is_some()) {
+                Some(why) => section.unable.push((peer.name.clone(), why.to_owned())),
+                None => return Some(Record::default()),
+            }
+            None
+        });
+        let records = records.collect();
+        Self { work, job, section, records }
+    }
+
+    /// One more round of a server that can go on.
+    fn advance(&mut self, bench: &Bench<'_>, number: usize, peer: &Peer) {
+        let Some(record) = self.records[number].as_mut().filter(|record| !record.over) else {
+            return;
+        };
+        let begin = Instant::now();
+        record.add(bench.round(self.work, peer, self.job.as_ref()));
+        record.over |= self.work.pace == Pace::Short && begin.elapsed() > PATIENCE;
+    }
+
+    fn section(mut self, peers: &[Peer]) -> Section {
+        let known = peers.iter().zip(self.records);
+        let rows = known.filter_map(|(peer, record)| Some(record?.row(peer, self.work.unit)));
+        self.section.rows = rows.collect();
+        self.section
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Work {
     pub(crate) tls: bool,
     /// How clients say who they are, if they have to.
     pub(crate) login: Option<Login>,
+    /// Whether it takes its rounds together with the row above it, to be held against that.
+    pub(crate) beside: bool,
     pub(crate) pace: Pace,
     pub(crate) task: Task,
 }
@@ -126,6 +128,11 @@ pub(crate) fn known(name: &str) -> Result<String, String> {
     }
 }
 
+/// Works that take their rounds together.
+pub(crate) fn together<'a, 'w>(works: &'a [&'w Work]) -> impl Iterator<Item = &'a [&'w Work]> {
+    works.chunk_by(|_, next| next.beside)
+}
+
 // === impl Stage ===
 
 impl Stage {
@@ -147,6 +154,7 @@ impl Work {
             clients: 1,
             tls: false,
             login: None,
+            beside: false,
             pace: Pace::Full,
             task: Task::Start,
         }
@@ -174,6 +182,10 @@ impl Work {
 
     fn login(self, login: Login) -> Self {
         Self { login: Some(login), ..self }
+    }
+
+    fn beside(self) -> Self {
+        Self { beside: true, ..self }
     }
 
     fn short(self) -> Self {
@@ -270,5 +282,19 @@ mod tests {
         assert_eq!(names.len(), WORKS.len());
         assert!(known("pull").is_ok() && known("pul").is_err());
         assert!(known("catalog-*").is_ok() && known("catalogue-*").is_err());
+    }
+
+    #[test]
+    fn what_is_held_against_another_work_is_measured_together_with_it() {
+        let works: Vec<&Work> =
+            WORKS.iter().filter(|work| work.is_called("get-*") || work.name == "pull").collect();
+        let names =
+            |works: &[&Work]| works.iter().map(|work| work.name.clone()).collect::<Vec<_>>();
+        let groups: Vec<Vec<String>> = together(&works).map(names).collect();
+        let login = vec!["get-digest", "get-digest-basic", "get-digest-token"];
+        assert_eq!(groups, [vec!["get-tag"], login, vec!["pull"]]);
+        for group in together(&works) {
+            assert!(group.iter().all(|work| work.pace == group[0].pace));
+        }
     }
 }

@@ -67,16 +67,18 @@ fn small() -> Vec<Work> {
             .load(move |data| Job::Fetch(vec![manifest(data, &by_digest(data), false)])),
         work("get-digest-basic", "the same with a user and a password, 64 connections")
             .login(Login::Password)
+            .beside()
             .load(move |data| {
                 let get = manifest(data, &by_digest(data), false);
                 Job::Fetch(vec![get.with(&Login::Password.header())])
             }),
-        work("get-digest-token", "the same with a token, 64 connections").login(Login::Token).load(
-            move |data| {
+        work("get-digest-token", "the same with a token, 64 connections")
+            .login(Login::Token)
+            .beside()
+            .load(move |data| {
                 let get = manifest(data, &by_digest(data), false);
                 Job::Fetch(vec![get.with(&Login::Token.header())])
-            },
-        ),
+            }),
         work("head-tag", "HEAD of a manifest by tag, 64 connections")
             .load(|data| Job::Fetch(vec![manifest(data, "latest", true)])),
         work("head-digest", "HEAD of a manifest by digest, 64 connections")
