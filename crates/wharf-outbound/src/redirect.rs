@@ -54,16 +54,14 @@ fn resolve(from: &Uri, location: &str) -> Option<Uri> {
     let location = location.split('#').next().unwrap_or_default();
     let first = location.split(['/', '?']).next().unwrap_or_default();
     if first.contains(':') {
-        let to: Uri = location.parse().ok()?;
-        let http = matches!(to.scheme_str(), Some("http" | "https"));
-        // Credentials that an answer names are none of ours.
-        let plain = to.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        return (http && plain).then_some(to);
+        return elsewhere(location);
     }
-    let path = match location.strip_prefix("//") {
-        Some(_) => return format!("{}:{location}", from.scheme_str()?).parse().ok(),
-        None if location.starts_with('/') => location.to_owned(),
-        None => {
+    if location.starts_with("//") {
+        return elsewhere(&format!("{}:{location}", from.scheme_str()?));
+    }
+    let path = match location.starts_with('/') {
+        true => location.to_owned(),
+        false => {
             let (folder, _) = from.path().rsplit_once('/')?;
             format!("{folder}/{location}")
         }
@@ -71,6 +69,15 @@ fn resolve(from: &Uri, location: &str) -> Option<Uri> {
     let mut parts = from.clone().into_parts();
     parts.path_and_query = Some(path.parse().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// A URL with a host of its own.
+fn elsewhere(url: &str) -> Option<Uri> {
+    let to: Uri = url.parse().ok()?;
+    let http = matches!(to.scheme_str(), Some("http" | "https"));
+    // Credentials that an answer names are none of ours.
+    let plain = to.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    (http && plain).then_some(to)
 }
 
 #[cfg(test)]
@@ -115,7 +122,9 @@ mod tests {
     fn only_urls_of_http_are_followed() {
         check("http://a/x/y", &[], "z#fragment", Ok("http://a/x/z"));
         check("http://a/x/y", &[], "//b/z", Ok("http://b/z"));
-        for location in ["file:///etc/passwd", "gopher://a/", "http://u:p@b/", "ht tp://x"] {
+        for location in
+            ["file:///etc/passwd", "gopher://a/", "http://u:p@b/", "//u:p@b/", "ht tp://x"]
+        {
             check("http://a/x", &[], location, Err(()));
         }
     }
