@@ -30,6 +30,7 @@ pub struct RobotScope {
     actions: Vec<Action>,
 }
 
+/// What has a name of its own.
 const ACTIONS: [Action; 3] = [Action::Pull, Action::Push, Action::Delete];
 
 /// The most resources that a token is for.
@@ -58,7 +59,10 @@ fn resource(text: &str) -> Option<Wanted> {
         }
         ("repository", _) => match RepositoryName::parse(name) {
             Ok(name) => {
-                actions_of(actions).map(|action| Access::Repository(name.clone(), action)).collect()
+                // Only who wants everything wants to remove the repository.
+                let all = actions.split(',').any(|action| action == "*");
+                let actions = actions_of(actions).chain(all.then_some(Action::Remove));
+                actions.map(|action| Access::Repository(name.clone(), action)).collect()
             }
             Err(_) => Wanted::new(),
         },
@@ -187,7 +191,7 @@ mod tests {
         check(&["repository:a:pull", "registry:catalog:*"], "repository:a:pull registry:catalog:*");
         check(
             &["repository(plugin):a:*"],
-            "repository:a:pull repository:a:push repository:a:delete",
+            "repository:a:pull repository:a:push repository:a:delete repository:a:*",
         );
         // What is not known is given to nobody.
         check(
