@@ -28,6 +28,8 @@ struct Caller {
 
 const NOTHING_NEEDED: Rule = Rule::Section("the API, which needs no permission here");
 const CREDENTIALS: Rule = Rule::Section("the credentials, which prove nothing");
+const UNKNOWN: Rule = Rule::Section("nothing, as credentials cannot be checked now");
+const CHECKS: Rule = Rule::Section("the limit of checks of credentials");
 const IDENTITY_NEEDED: Rule = Rule::Section("the API, which needs an identity here");
 
 // === impl Gate ===
@@ -115,19 +117,23 @@ impl Gate {
         Denial::Unauthorized { challenges: values.collect(), detail: detail(&wanted) }
     }
 
-    fn reject(&self, ask: &Ask<'_>, needs: &Needs, rejection: Rejection) -> Denial {
+    fn reject(&self, ask: &Ask<'_>, needs: &Needs, rejection: Rejection) -> (Denial, Rule) {
+        let (remote, request_id) = (ask.remote, ask.request_id);
         match rejection {
             Rejection::Invalid(problem) => {
-                tracing::info!(remote = %ask.remote, request_id = ask.request_id, "credentials refused: {problem}");
-                self.unauthorized(ask, needs, Some(Fault::Invalid))
+                let rule = CREDENTIALS;
+                tracing::info!(%remote, request_id, %rule, "credentials refused: {problem}");
+                (self.unauthorized(ask, needs, Some(Fault::Invalid)), rule)
             }
             Rejection::Unavailable(problem) => {
-                tracing::error!("credentials cannot be checked: {problem}");
-                Denial::Unavailable
+                let rule = UNKNOWN;
+                tracing::error!(%remote, request_id, %rule, "credentials cannot be checked: {problem}");
+                (Denial::Unavailable, rule)
             }
             Rejection::Busy(retry_after) => {
-                tracing::info!(remote = %ask.remote, "too many credentials wait to be checked");
-                Denial::Busy { retry_after }
+                let rule = CHECKS;
+                tracing::info!(%remote, request_id, %rule, "too many credentials wait to be checked");
+                (Denial::Busy { retry_after }, rule)
             }
         }
     }
@@ -139,17 +145,19 @@ impl Gate {
         identity: Option<&Identity>,
         missing: &Missing,
     ) -> Denial {
-        let Some(identity) = identity else {
-            let rule = &missing.rule;
-            tracing::debug!(target = %ask.target, %rule, "an anonymous caller is asked who it is");
-            return self.unauthorized(ask, needs, None);
+        let Some(subject) = identity.and_then(Identity::name) else {
+            tracing::debug!(
+                remote = %ask.remote,
+                request_id = ask.request_id,
+                rule = %missing.rule,
+                missing = %missing.describe(),
+                "an anonymous caller is asked who it is"
+            );
+            // With a token of nobody, another one could help.
+            return self.unauthorized(ask, needs, identity.map(|_| Fault::Insufficient));
         };
-        if identity.subject.is_none() {
-            // A token of nobody: credentials could help.
-            return self.unauthorized(ask, needs, Some(Fault::Insufficient));
-        }
         tracing::info!(
-            subject = identity.name(),
+            subject,
             remote = %ask.remote,
             request_id = ask.request_id,
             rule = %missing.rule,
@@ -179,8 +187,8 @@ impl Authorize for Gate {
         let identity = match self.identify(&ask).await {
             Ok(identity) => identity,
             Err(rejection) => {
-                let denial = self.reject(&ask, &needs, rejection);
-                audit::record(&ask, None, &CREDENTIALS, (&denial).into());
+                let (denial, rule) = self.reject(&ask, &needs, rejection);
+                audit::record(&ask, None, &rule, (&denial).into());
                 return Err(denial);
             }
         };

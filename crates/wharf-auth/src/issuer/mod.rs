@@ -65,6 +65,9 @@ pub struct Issuer {
     policy: Arc<Policy>,
 }
 
+/// What decides here, as the log names it.
+const RULE: &str = "auth.issuer";
+
 // === impl Options ===
 
 impl Default for Options {
@@ -184,7 +187,8 @@ impl Desk for Issuer {
             Ok(answer) => answer.response(),
             Err(refusal) => {
                 if let Some(problem) = &refusal.problem {
-                    tracing::info!(remote = %visit.remote, "no token is given: {problem}");
+                    let (remote, request_id) = (visit.remote, visit.request_id);
+                    tracing::info!(%remote, request_id, rule = RULE, "no token is given: {problem}");
                 }
                 audit(&visit, None, refusal.outcome(), "");
                 refusal.response(visit.method, &self.options.service)
@@ -203,6 +207,6 @@ fn audit(visit: &Visit<'_>, subject: Option<&str>, outcome: &str, scope: &str) {
         operation = "Token",
         scope,
         outcome,
-        rule = "auth.issuer",
+        rule = RULE,
     );
 }
