@@ -24,6 +24,8 @@ mod image;
 mod layers;
 mod oidc;
 mod process;
+#[cfg(test)]
+mod security;
 mod server;
 mod services;
 mod store_fixture;

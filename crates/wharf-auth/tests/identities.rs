@@ -204,3 +204,25 @@ async fn a_certificate_names_its_owner_once() {
     assert_eq!(&*granted.subject.unwrap().0, "node1");
     assert!(request_with(&gate, "GET", "/v2/", "", None).await.is_err());
 }
+
+/// CVE-2025-23208: groups were only ever added to, so that who had left one went on to be in it.
+#[tokio::test]
+async fn cve_2025_23208_groups_are_those_of_the_token_that_is_shown() {
+    let signer = signer();
+    let (_provider, options) = provider(&signer);
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    fs::write(&rules, "allow group:ops to pull, push in **\n").unwrap();
+    let gate = Gate::new(Challenge::basic("r"), Policy::rules(&rules).unwrap())
+        .with(Arc::new(Oidc::open(options).unwrap()));
+    let with = |groups: Value| bearer(&signer.sign(&claims(json!({"groups": groups}))).unwrap());
+    let push = "/v2/a/blobs/uploads/";
+    let (ops, dev, none) = (with(json!(["dev", "ops"])), with(json!(["dev"])), with(json!([])));
+    for _ in 0..2 {
+        assert!(request(&gate, "POST", push, &ops).await.is_ok());
+        for left in [&dev, &none] {
+            let denial = request(&gate, "POST", push, left).await.err().unwrap();
+            assert!(matches!(denial, Denial::Denied { .. }), "{denial:?}");
+        }
+    }
+}

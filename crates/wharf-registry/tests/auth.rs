@@ -189,3 +189,21 @@ async fn what_cannot_be_used_is_one_sentence_at_the_start() {
         assert!(error.contains(expected) && error.starts_with("auth."), "{auth}: {error}");
     }
 }
+
+/// zot 2.1.16: the body of a request for a key could be of any size.
+#[tokio::test]
+async fn zot_2_1_16_the_body_of_a_login_has_a_largest_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = write(folder.path(), "htpasswd", &format!("alice:{SECRET}\n"));
+    let auth = format!("auth: {{htpasswd: {{path: '{users}'}}, issuer: {{service: s}}}}");
+    let registry = Registry::start(&auth).await;
+    let head = "POST /token HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                content-type: application/x-www-form-urlencoded\r\n";
+    let form = format!("grant_type=password&password={}", "x".repeat(70_000));
+    let sized = format!("{head}content-length: {}\r\n\r\n{form}", form.len());
+    check(&support::send(registry.address, &sized).await, 400, "SIZE_INVALID");
+    let (length, end) = (form.len(), "0\r\n\r\n");
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{length:x}\r\n{form}\r\n{end}");
+    check(&support::send(registry.address, &chunked).await, 400, "SIZE_INVALID");
+    registry.stop().await;
+}
