@@ -5,7 +5,10 @@ use std::{
     ffi::CString,
     fs::File,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::{MetadataExt, fchown},
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -22,6 +25,7 @@ use crate::{
     identity::{Identity, Seen},
     listing::Listings,
     place::HIDDEN,
+    private,
     ready::{Kernel, Miss},
     remove::remove_tree,
     trace::{FileId, Step, Trace, take},
@@ -209,8 +213,23 @@ impl Disk {
 
     /// A new file in a folder that is there.
     pub(crate) fn create(&self, path: &StoragePath) -> io::Result<Writable> {
+        self.create_as(path, 0o666)
+    }
+
+    /// The same, of which the root's owner alone knows the content.
+    pub(crate) fn create_private(&self, path: &StoragePath) -> io::Result<Writable> {
+        let new = self.create_as(path, private::MODE)?;
+        let owner = File::from(self.root.try_clone()?).metadata()?.uid();
+        if new.file.metadata()?.uid() != owner {
+            // What the superuser makes is for the server. Whoever else makes it reads it alone.
+            let _ = fchown(&new.file, Some(owner), None);
+        }
+        Ok(new)
+    }
+
+    fn create_as(&self, path: &StoragePath, mode: u32) -> io::Result<Writable> {
         let (folder, name) = self.place_of(path)?;
-        let (id, mode) = (self.next_id(), Mode::from_raw_mode(0o666));
+        let (id, mode) = (self.next_id(), Mode::from_raw_mode(mode));
         let file = self.change(&folder, path, Some(EntryKind::File), || {
             self.step(
                 || Ok(File::from(openat(&folder, name, CREATE, mode)?)),
@@ -333,7 +352,12 @@ impl Disk {
         self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
     }
 
-    /// The names in a hidden folder.
+    /// Where a path is, for people.
+    pub(crate) fn place(&self, path: &StoragePath) -> PathBuf {
+        self.path.join(path.as_str())
+    }
+
+    /// The names in a folder, none of which is remembered.
     pub(crate) fn names(&self, folder: &StoragePath) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for found in Dir::new(self.folder(folder)?)? {

@@ -56,6 +56,9 @@ pub struct Options {
     /// tells of changes. There is little that it does not tell: what somebody writes by a mapping into
     /// memory or by a hard link elsewhere, and what is mounted over a folder.
     pub lease: Duration,
+    /// Files that hold secrets, and folders that hold nothing else: only the owner of the root reads what
+    /// is put there.
+    pub private: Vec<StoragePath>,
     /// Does without openat2(2) and without hard links, as in sandboxes and on file systems that lack
     /// them. For tests: what is missing is found out.
     #[doc(hidden)]
@@ -78,6 +81,7 @@ impl FsDriver {
         let driver = Self { tree, read_at_once: options.read_at_once, clean: Arc::default() };
         let (tree, clean) = (Arc::clone(&driver.tree), Arc::clone(&driver.clean));
         let cleaning = thread::Builder::new().name("wharf-leftovers".into()).spawn(move || {
+            tree.private.check(&tree.disk);
             tree.clean(options.leftover_age);
             clean.store(true, Ordering::Release);
         });
@@ -334,6 +338,7 @@ impl Default for Options {
             durable_folders: 100_000,
             leftover_age: Duration::from_secs(60 * 60),
             lease: Duration::from_secs(5),
+            private: Vec::new(),
             plain: false,
             reluctance: None,
             trace: None,

@@ -45,6 +45,7 @@ mod kept;
 mod listing;
 mod names;
 mod place;
+mod private;
 mod ready;
 mod remove;
 mod running;

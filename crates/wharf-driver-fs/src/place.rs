@@ -13,6 +13,7 @@ use crate::{
     fault::{cannot_link, is_absent, is_taken},
     identity::Identity,
     kept::Kept,
+    private::Private,
     running::Running,
     unsettled::Unsettled,
     watch::Watches,
@@ -26,6 +27,7 @@ pub(crate) struct Tree {
     pub(crate) running: Running,
     pub(crate) unsettled: Unsettled,
     pub(crate) kept: Kept,
+    pub(crate) private: Private,
 }
 
 /// The folder below the root that is ours, and that nobody else sees.
@@ -83,6 +85,7 @@ impl Tree {
             durable: DurableFolders::new(options.durable_folders),
             running: Running::default(),
             unsettled: Unsettled::default(),
+            private: Private::new(options.private.clone()),
             kept: Kept::new(watches, options.lease),
         })
     }
@@ -99,7 +102,10 @@ impl Tree {
         }
         let give = |folder: &OwnedFd| {
             self.with_temporary(|temporary| {
-                let file = self.disk.create(temporary)?;
+                let file = match self.private.covers(path) {
+                    true => self.disk.create_private(temporary)?,
+                    false => self.disk.create(temporary)?,
+                };
                 file.write(0, std::slice::from_ref(content))?;
                 if mode != PutMode::Draft {
                     file.sync()?;

@@ -83,6 +83,8 @@ async fn the_upload_key_is_made_once_unless_nothing_is_written() {
     Server::bind(&configuration).await.expect("bound");
     let made = std::fs::read(&key).expect("a key");
     assert_eq!(made.len(), 32);
+    let mode = std::fs::metadata(&key).expect("a key").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     Server::bind(&configuration).await.expect("bound");
     assert_eq!(std::fs::read(&key).expect("a key"), made);
 }

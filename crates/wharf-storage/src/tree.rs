@@ -41,6 +41,17 @@ pub fn repositories() -> StoragePath {
     layout::repositories()
 }
 
+/// The folder of ours with the keys that sign tokens.
+pub const TOKEN_KEYS: &str = "token-keys";
+
+/// The folder of ours with the tokens for programs.
+pub const TOKENS: &str = "tokens";
+
+/// What of ours nobody else may read.
+pub fn secrets() -> Vec<StoragePath> {
+    vec![layout::upload_key(), ours(TOKEN_KEYS), ours(TOKENS)]
+}
+
 /// The folder `name` where the store keeps what is ours.
 pub fn ours(name: &str) -> StoragePath {
     layout::upload_key().parent().and_then(|ours| ours.join(name).ok()).expect("a name of ours")

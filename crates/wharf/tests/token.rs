@@ -46,6 +46,10 @@ fn a_token_is_made_listed_and_ended() {
     assert!(token(&config, &["revoke", id]).unwrap_err().contains("there is no token"));
     assert_eq!(token(&config, &["list"]), Ok(String::new()));
 
+    // Whoever reads the key makes tokens.
+    let key = fs::metadata(file("store").join("docker/registry/wharf/tokens/key")).expect("a key");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
+
     let scope = ["--scope", "repository:**:pull"];
     let with = |who: &[&str]| token(&config, &[&["create"], who, &scope[..]].concat());
     assert!(with(&["--user", "alice"]).is_ok());

@@ -5,6 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use wharf_config::Driver as Configured;
 use wharf_driver::{Checked, Driver, Limited, MemoryDriver, Named};
 use wharf_driver_fs::{FsDriver, Options};
+use wharf_storage::tree;
 
 use super::stores;
 use crate::Error;
@@ -31,7 +32,8 @@ pub async fn open(configured: &Configured, read_only: bool) -> Result<Arc<dyn Dr
 
 async fn directory(root: &Path) -> Result<FsDriver, Error> {
     let own = root.to_owned();
-    let opened = tokio::task::spawn_blocking(|| FsDriver::new(own, Options::default())).await;
+    let options = Options { private: tree::secrets(), ..Options::default() };
+    let opened = tokio::task::spawn_blocking(|| FsDriver::new(own, options)).await;
     let opened = opened.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     opened.map_err(|source| Error::Store { place: root.display().to_string(), source })
 }

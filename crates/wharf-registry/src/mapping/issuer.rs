@@ -30,10 +30,6 @@ pub(crate) struct Issuing {
     forbids: bool,
 }
 
-/// Where the store keeps its keys, and the tokens of robots.
-const TOKEN_KEYS: &str = "token-keys";
-const TOKENS: &str = "tokens";
-
 // === impl Issuing ===
 
 impl Issuing {
@@ -57,7 +53,7 @@ impl Issuing {
         let Self { options, users, others, policy, forbids } = self;
         let robots = open(driver, Arc::clone(&users)).await?;
         let robots = Arc::new(robots);
-        let keys = Drawer::new(Arc::clone(driver), tree::ours(TOKEN_KEYS));
+        let keys = Drawer::new(Arc::clone(driver), tree::ours(tree::TOKEN_KEYS));
         let desk = Issuer::new(options, Arc::clone(&users), Arc::clone(&policy), keys);
         let desk = desk.with(Arc::clone(&robots) as _);
         let desk = others.iter().cloned().fold(desk, Issuer::with);
@@ -89,7 +85,7 @@ pub async fn robots(configuration: &Configuration) -> Result<(Robots, Arc<Htpass
 }
 
 async fn open(driver: &Arc<dyn Driver>, users: Arc<Htpasswd>) -> Result<Robots, Error> {
-    let drawer = Drawer::new(Arc::clone(driver), tree::ours(TOKENS));
+    let drawer = Drawer::new(Arc::clone(driver), tree::ours(tree::TOKENS));
     let robots = Robots::open(drawer, Some(users)).await;
     robots.map_err(|error| failure("auth.issuer", error))
 }
