@@ -17,6 +17,7 @@ mod docker;
 mod oras;
 mod podman;
 mod regctl;
+pub(crate) mod relay;
 mod skopeo;
 
 /// How long one command of a client may take.
@@ -33,6 +34,11 @@ pub(crate) trait Client {
     /// Logs in to a registry.
     fn log_in(&self, _host: &str, _user: &str, _password: &str) -> Outcome {
         Err("this client does not log in here".into())
+    }
+
+    /// What it calls the server with certificates that listens on a port of this machine.
+    fn secure_host(&self, port: u16) -> String {
+        format!("localhost:{port}")
     }
 
     /// From now on goes to this host over TLS, trusts `ca.crt` of a folder, and shows `client.cert` and

@@ -2,12 +2,12 @@
 //! pushes.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Client, LIMIT, Pulled, Station, pack};
+use super::{Client, LIMIT, Pulled, Station, pack, relay};
 use crate::Outcome;
 use crate::docker::Daemon;
 use crate::e2e::{
@@ -18,12 +18,24 @@ use crate::e2e::{
 struct Docker {
     station: Station,
     daemon: Daemon,
+    /// What the daemon sees as `/etc/docker`.
+    settings: PathBuf,
 }
 
+/// Gives the daemon a folder of ours in place of the machine's settings, which nobody else sees.
+const WITH_SETTINGS: &str =
+    "mkdir -p /etc/docker && mount --bind \"$0\" /etc/docker && exec \"$@\"";
+
 pub(super) fn start(station: &Station) -> Outcome<Box<dyn Client>> {
+    let settings = station.home.join("settings");
+    fs::create_dir_all(&settings)?;
+    let dockerd = station.command("dockerd");
+    let mut alone = station.command("unshare");
+    alone.args(["--mount", "sh", "-c", WITH_SETTINGS]).arg(&settings).arg(dockerd.get_program());
+    alone.env("HTTPS_PROXY", relay::start()?);
     // No containers run.
-    let daemon = Daemon::start(station.command("dockerd"), &station.home)?;
-    Ok(Box::new(Docker { station: station.clone(), daemon }))
+    let daemon = Daemon::start(alone, &station.home)?;
+    Ok(Box::new(Docker { station: station.clone(), daemon, settings }))
 }
 
 // === impl Docker ===
@@ -54,6 +66,23 @@ impl Client for Docker {
 
     fn log_in(&self, host: &str, user: &str, password: &str) -> Outcome {
         self.run(&["login", "--username", user, "--password", password, host]).map(drop)
+    }
+
+    fn secure_host(&self, port: u16) -> String {
+        format!("{}:{port}", relay::HOST)
+    }
+
+    fn show_certificate(&self, host: &str, folder: &Path) -> Outcome<bool> {
+        let certificates = self.settings.join("certs.d").join(host);
+        if certificates.exists() {
+            fs::remove_dir_all(&certificates)?;
+        }
+        fs::create_dir_all(&certificates)?;
+        for file in fs::read_dir(folder)? {
+            let file = file?;
+            fs::copy(file.path(), certificates.join(file.file_name()))?;
+        }
+        Ok(true)
     }
 }
 

@@ -8,7 +8,7 @@ use wharf_testkit::process::Server;
 
 use super::{refused, start, write};
 use crate::Outcome;
-use crate::e2e::clients::Client;
+use crate::e2e::clients::{Client, relay};
 use crate::e2e::fixtures::Fixture;
 use crate::e2e::layout::{Layout, TAG};
 
@@ -54,7 +54,7 @@ impl Secure {
         client: &dyn Client,
         layout: &Layout,
     ) -> Option<Outcome> {
-        let host = format!("localhost:{}", self.server.address().port());
+        let host = client.secure_host(self.server.address().port());
         match client.show_certificate(&host, &self.known) {
             Ok(true) => Some(self.try_with(&host, name, client, layout)),
             Ok(false) => None,
@@ -83,7 +83,8 @@ impl Secure {
 /// A folder with a certificate, its key and the authority, as docker and skopeo call them.
 fn pair(authority: &Issuer, folder: &Path, name: &str) -> Outcome<PathBuf> {
     let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
+    let hosts = ["localhost", relay::HOST].map(str::to_owned);
+    let mut params = CertificateParams::new(hosts)?;
     params.distinguished_name.push(DnType::CommonName, name);
     fs::create_dir_all(folder)?;
     fs::write(folder.join("client.cert"), params.signed_by(&key, authority)?.pem())?;
