@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
+use wharf_certificate::Certificate;
 
-use crate::{
-    Authenticate, Credentials, Identity, Presented, Rejection, identity::is_name, token::der,
-};
+use crate::{Authenticate, Credentials, Identity, Presented, Rejection, identity::is_name};
 
 /// Knows whom a client's certificate names. That it is one of a trusted authority, the handshake has
 /// checked. Its organisations are groups.
@@ -38,7 +37,8 @@ impl Certificates {
     fn identify(self, certificate: &[u8]) -> Result<Identity, Rejection> {
         let wrong =
             |problem: &str| Rejection::Invalid(format!("the client's certificate {problem}"));
-        let subject = der::subject(certificate).ok_or_else(|| wrong("cannot be read"))?;
+        let parsed = Certificate::parse(certificate);
+        let subject = parsed.and_then(|it| it.subject()).ok_or_else(|| wrong("cannot be read"))?;
         let names = match self.named_by {
             NamedBy::CommonName => subject.common_names,
             NamedBy::Dns => {

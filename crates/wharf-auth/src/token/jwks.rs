@@ -4,10 +4,10 @@ use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use wharf_certificate::without_zeros;
 
 use super::{
     Algorithm,
-    der::without_zeros,
     key::{Curve, Key, Kind},
 };
 

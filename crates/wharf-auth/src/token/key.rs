@@ -9,9 +9,10 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use wharf_certificate::Certificate;
 use wharf_digest::Digest;
 
-use super::{Algorithm, der};
+use super::Algorithm;
 
 /// A key, pinned to the algorithms that are made for it.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,11 +70,12 @@ impl Key {
     /// The key of a certificate.
     pub(crate) fn of_certificate(certificate: &[u8]) -> Result<Self, String> {
         let unreadable = || "its key cannot be read".to_owned();
-        let info = der::of_certificate(certificate).ok_or_else(unreadable)?;
+        let parsed = Certificate::parse(certificate);
+        let info = parsed.and_then(|it| it.key()).ok_or_else(unreadable)?;
         let point = |curve| Kind::Ec(curve, info.key.to_vec());
         let kind = match (info.algorithm, info.parameter) {
             (RSA, _) => {
-                let (modulus, exponent) = der::rsa(info.key).ok_or_else(unreadable)?;
+                let (modulus, exponent) = info.rsa().ok_or_else(unreadable)?;
                 Kind::Rsa { modulus: modulus.to_vec(), exponent: exponent.to_vec() }
             }
             (EC, P256) => point(Curve::P256),
@@ -162,7 +164,7 @@ impl fmt::Debug for Key {
 /// The id of a certificate's key by libtrust, which token servers for docker/distribution 2 write:
 /// twelve groups of base32.
 pub(crate) fn libtrust_id(certificate: &[u8]) -> Option<String> {
-    let info = der::of_certificate(certificate)?;
+    let info = Certificate::parse(certificate)?.key()?;
     let hash = Digest::sha256(info.whole);
     let text = base32(&hash.as_bytes()[..30]);
     let groups: Vec<_> = text.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();

@@ -8,7 +8,6 @@ mod algorithm;
 mod bundle;
 pub(crate) mod cache;
 pub(crate) mod claims;
-pub(crate) mod der;
 mod jwks;
 pub(crate) mod jws;
 pub(crate) mod key;
