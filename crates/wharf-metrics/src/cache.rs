@@ -12,11 +12,17 @@ use wharf_digest::Digest;
 use wharf_manifest::Descriptor;
 use wharf_reference::RepositoryName;
 
-use crate::{Counter, Page};
+use crate::{
+    Counter, Page,
+    striped::{Striped, Sum},
+};
 
 /// What is counted of a cache.
 #[derive(Debug, Default)]
-pub struct Questions {
+pub struct Questions(Striped<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
     asked: Counter,
     hits: Counter,
     errors: Counter,
@@ -32,15 +38,24 @@ pub struct MeasuredCache<C: ?Sized> {
 
 impl Questions {
     pub(crate) fn write(&self, page: &mut Page) {
+        let counts = self.0.total();
         let families = [
-            ("registry_storage_cache_requests_total", "The questions to the cache.", &self.asked),
-            ("registry_storage_cache_hits_total", "Those that it could answer.", &self.hits),
-            ("registry_storage_cache_errors_total", "Those that failed.", &self.errors),
+            ("registry_storage_cache_requests_total", "The questions to the cache.", &counts.asked),
+            ("registry_storage_cache_hits_total", "Those that it could answer.", &counts.hits),
+            ("registry_storage_cache_errors_total", "Those that failed.", &counts.errors),
         ];
         for (name, help, counter) in families {
             page.family(name, "counter", help);
             page.sample(name, &[], counter.get() as f64);
         }
+    }
+}
+
+impl Sum for Counts {
+    fn add(&self, other: &Self) {
+        self.asked.add(other.asked.get());
+        self.hits.add(other.hits.get());
+        self.errors.add(other.errors.get());
     }
 }
 
@@ -61,7 +76,7 @@ impl<C: BlobDescriptorService + ?Sized> BlobDescriptorService for MeasuredCache<
         digest: &Digest,
         load: BoxFuture<'_, Result<Descriptor>>,
     ) -> Result<Descriptor> {
-        self.questions.asked.add(1);
+        self.questions.0.mine().asked.add(1);
         let loaded = AtomicBool::new(false);
         let load = async {
             loaded.store(true, Relaxed);
@@ -69,17 +84,17 @@ impl<C: BlobDescriptorService + ?Sized> BlobDescriptorService for MeasuredCache<
         };
         let found = self.inner.get_or_load(digest, Box::pin(load)).await;
         match &found {
-            Ok(_) if !loaded.load(Relaxed) => self.questions.hits.add(1),
+            Ok(_) if !loaded.load(Relaxed) => self.questions.0.mine().hits.add(1),
             Ok(_) => {}
-            Err(_) => self.questions.errors.add(1),
+            Err(_) => self.questions.0.mine().errors.add(1),
         }
         found
     }
 
     async fn get(&self, digest: &Digest) -> Option<Descriptor> {
-        self.questions.asked.add(1);
+        self.questions.0.mine().asked.add(1);
         let found = self.inner.get(digest).await;
-        self.questions.hits.add(u64::from(found.is_some()));
+        self.questions.0.mine().hits.add(u64::from(found.is_some()));
         found
     }
 
@@ -119,9 +134,7 @@ mod tests {
             let load = async { Ok(descriptor.clone()) };
             scoped.get_or_load(&digest, Box::pin(load)).await.unwrap();
         }
-        assert_eq!(
-            (questions.asked.get(), questions.hits.get(), questions.errors.get()),
-            (3, 2, 0)
-        );
+        let counts = questions.0.total();
+        assert_eq!((counts.asked.get(), counts.hits.get(), counts.errors.get()), (3, 2, 0));
     }
 }

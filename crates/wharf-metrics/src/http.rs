@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use wharf_api::Endpoint;
 
-use crate::{Counter, Gauge, Histogram, Page};
+use crate::{
+    Counter, Gauge, Histogram, Page,
+    striped::{Striped, Sum},
+};
 
 /// What is counted of requests, by handler, method and status.
+#[derive(Debug, Default)]
+pub struct Requests(Striped<Handlers>);
+
+/// What a thread has counted, in the order of [`Endpoint::ALL`].
 #[derive(Debug)]
-pub struct Requests {
-    handlers: Vec<Handler>,
-}
+struct Handlers(Vec<Handler>);
 
 /// A request that was answered, to the last byte of the answer.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +40,10 @@ struct Handler {
     name: &'static str,
     in_flight: Gauge,
     methods: Vec<Method>,
+    /// Their sum is what came.
     request_size: Histogram,
+    /// Their sum is what went.
     response_size: Histogram,
-    received: Counter,
-    sent: Counter,
 }
 
 #[derive(Debug)]
@@ -77,15 +82,13 @@ const SIZES: &[f64] = &{
 impl Requests {
     /// Counts a request that begins.
     pub fn begun(&self, endpoint: Endpoint) {
-        self.handler(endpoint).in_flight.add(1);
+        self.0.mine().handler(endpoint).in_flight.add(1);
     }
 
     /// Counts a request that ended.
     pub fn ended(&self, ended: &Ended<'_>) {
-        let handler = self.handler(ended.endpoint);
+        let handler = self.0.mine().handler(ended.endpoint);
         handler.in_flight.add(-1);
-        handler.received.add(ended.received);
-        handler.sent.add(ended.sent);
         handler.request_size.observe(ended.received as f64);
         handler.response_size.observe(ended.sent as f64);
         let is = |method: &&Method| method.name.eq_ignore_ascii_case(ended.method);
@@ -96,15 +99,23 @@ impl Requests {
         method.statuses[status.unwrap_or(STATUSES.len() - 1)].add(1);
     }
 
+    pub(crate) fn write(&self, page: &mut Page) {
+        self.0.total().write(page);
+    }
+}
+
+// === impl Handlers ===
+
+impl Handlers {
     fn handler(&self, endpoint: Endpoint) -> &Handler {
         let place = Endpoint::ALL.iter().position(|known| *known == endpoint);
-        &self.handlers[place.expect("these are all")]
+        &self.0[place.expect("these are all")]
     }
 
-    pub(crate) fn write(&self, page: &mut Page) {
+    fn write(&self, page: &mut Page) {
         let name = "registry_http_in_flight_requests";
         page.family(name, "gauge", "The requests that are being answered.");
-        for handler in &self.handlers {
+        for handler in &self.0 {
             page.sample(name, &[("handler", handler.name)], handler.in_flight.get() as f64);
         }
         self.write_methods(page);
@@ -121,12 +132,12 @@ impl Requests {
         let name = "wharf_http_received_bytes_total";
         page.family(name, "counter", "The bytes of bodies that came.");
         for handler in self.used() {
-            page.sample(name, &[("handler", handler.name)], handler.received.get() as f64);
+            page.sample(name, &[("handler", handler.name)], handler.request_size.sum());
         }
         let name = "wharf_http_sent_bytes_total";
         page.family(name, "counter", "The bytes of bodies that went.");
         for handler in self.used() {
-            page.sample(name, &[("handler", handler.name)], handler.sent.get() as f64);
+            page.sample(name, &[("handler", handler.name)], handler.response_size.sum());
         }
     }
 
@@ -153,7 +164,7 @@ impl Requests {
 
     /// Those that answered anything.
     fn used(&self) -> impl Iterator<Item = &Handler> {
-        self.handlers.iter().filter(|handler| handler.request_size.count() > 0)
+        self.0.iter().filter(|handler| handler.request_size.count() > 0)
     }
 
     fn used_methods(&self) -> impl Iterator<Item = (&Handler, &Method)> {
@@ -163,9 +174,15 @@ impl Requests {
     }
 }
 
-impl Default for Requests {
+impl Default for Handlers {
     fn default() -> Self {
-        Self { handlers: Endpoint::ALL.into_iter().map(|it| Handler::new(name(it))).collect() }
+        Self(Endpoint::ALL.into_iter().map(|it| Handler::new(name(it))).collect())
+    }
+}
+
+impl Sum for Handlers {
+    fn add(&self, other: &Self) {
+        self.0.iter().zip(&other.0).for_each(|(handler, more)| handler.add(more));
     }
 }
 
@@ -191,17 +208,27 @@ impl Handler {
     fn new(name: &'static str) -> Self {
         let method = |name| Method {
             name,
-            duration: Histogram::new(DURATIONS),
+            duration: Histogram::of_seconds(DURATIONS),
             statuses: Default::default(),
         };
         Self {
             name,
             in_flight: Gauge::default(),
             methods: METHODS.into_iter().map(method).collect(),
-            request_size: Histogram::new(SIZES),
-            response_size: Histogram::new(SIZES),
-            received: Counter::default(),
-            sent: Counter::default(),
+            request_size: Histogram::of_bytes(SIZES),
+            response_size: Histogram::of_bytes(SIZES),
+        }
+    }
+
+    fn add(&self, other: &Self) {
+        self.in_flight.add(other.in_flight.get());
+        self.request_size.add(&other.request_size);
+        self.response_size.add(&other.response_size);
+        for (method, more) in self.methods.iter().zip(&other.methods) {
+            method.duration.add(&more.duration);
+            for (counter, more) in method.statuses.iter().zip(&more.statuses) {
+                counter.add(more.get());
+            }
         }
     }
 }

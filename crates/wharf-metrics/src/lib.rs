@@ -1,9 +1,10 @@
 //! Counts what a registry does, and writes it down as Prometheus reads it, under the names that
 //! docker/distribution uses.
 //!
-//! Every number is an atomic of its own that is there from the beginning: to count takes no lock and
-//! looks up no name. That is also why the text is written here: the histograms of the usual crate
-//! take a lock for each observation, and the format is a page of code.
+//! Every number is an atomic of its own that is there from the beginning, and what requests change has a
+//! copy for each thread: to count takes no lock, looks up no name and waits for no other processor. That
+//! is also why the text is written here: the histograms of the usual crate take a lock for each
+//! observation, and the format is a page of code.
 //!
 //! ```
 //! use std::time::Duration;
@@ -33,6 +34,7 @@ mod page;
 mod process;
 mod redis;
 mod storage;
+mod striped;
 
 use std::{sync::Arc, time::SystemTime};
 

@@ -105,7 +105,7 @@ mod tests {
         page.family("a_total", "counter", "What.");
         page.sample("a_total", &[], 3.0);
         page.sample("a_total", &[("x", "1"), ("y", "2")], 0.5);
-        let histogram = Histogram::new(&[0.005, 60.0]);
+        let histogram = Histogram::of_seconds(&[0.005, 60.0]);
         histogram.observe(0.25);
         page.histogram("b", &[("x", "1")], &histogram);
         assert_eq!(

@@ -44,7 +44,7 @@ impl RedisTimes {
 
 impl Default for RedisTimes {
     fn default() -> Self {
-        Self { operations: OPERATIONS.iter().map(|_| Histogram::new(DURATIONS)).collect() }
+        Self { operations: OPERATIONS.iter().map(|_| Histogram::of_seconds(DURATIONS)).collect() }
     }
 }
 

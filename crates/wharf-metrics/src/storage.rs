@@ -17,12 +17,15 @@ use wharf_driver::{
     Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
-use crate::{Histogram, Page};
+use crate::{
+    Histogram, Page,
+    striped::{Striped, Sum},
+};
 
 /// What is counted of a store.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Storage {
-    actions: Vec<Histogram>,
+    actions: Striped<Times>,
     /// How many upload sessions are being written.
     writing: AtomicI64,
 }
@@ -38,6 +41,10 @@ struct MeasuredUpload {
     inner: Box<dyn Upload>,
     storage: Arc<Storage>,
 }
+
+/// How long each of [`ACTIONS`] took.
+#[derive(Debug)]
+struct Times(Vec<Histogram>);
 
 /// What is done: the words of the original, and ours for what it does not time.
 #[derive(Clone, Copy)]
@@ -83,14 +90,19 @@ impl Storage {
     async fn timed<T>(&self, action: Action, operation: impl Future<Output = T> + Send) -> T {
         let begun = Instant::now();
         let done = operation.await;
-        self.actions[action as usize].observe(begun.elapsed().as_secs_f64());
+        self.took(action, begun);
         done
+    }
+
+    fn took(&self, action: Action, begun: Instant) {
+        self.actions.mine().0[action as usize].observe(begun.elapsed().as_secs_f64());
     }
 
     pub(crate) fn write(&self, page: &mut Page, driver: &str) {
         let name = "registry_storage_action_seconds";
         page.family(name, "histogram", "The time that operations of the store take.");
-        let actions = ACTIONS.iter().zip(&self.actions).filter(|(_, times)| times.count() > 0);
+        let times = self.actions.total();
+        let actions = ACTIONS.iter().zip(&times.0).filter(|(_, times)| times.count() > 0);
         for (action, times) in actions {
             page.histogram(name, &[("driver", driver), ("action", action)], times);
         }
@@ -100,10 +112,15 @@ impl Storage {
     }
 }
 
-impl Default for Storage {
+impl Default for Times {
     fn default() -> Self {
-        let actions = ACTIONS.iter().map(|_| Histogram::new(DURATIONS)).collect();
-        Self { actions, writing: AtomicI64::new(0) }
+        Self(ACTIONS.iter().map(|_| Histogram::of_seconds(DURATIONS)).collect())
+    }
+}
+
+impl Sum for Times {
+    fn add(&self, other: &Self) {
+        self.0.iter().zip(&other.0).for_each(|(times, more)| times.add(more));
     }
 }
 
@@ -112,6 +129,14 @@ impl Default for Storage {
 impl MeasuredDriver {
     async fn timed<T>(&self, action: Action, operation: impl Future<Output = T> + Send) -> T {
         self.storage.timed(action, operation).await
+    }
+
+    /// What waits for nothing is done without a task of its own.
+    fn now<T>(&self, action: Action, read: impl FnOnce(&dyn Ready) -> Option<T>) -> Option<T> {
+        let begun = Instant::now();
+        let done = self.inner.ready().and_then(read)?;
+        self.storage.took(action, begun);
+        Some(done)
     }
 
     fn upload(&self, inner: Box<dyn Upload>) -> Box<dyn Upload> {
@@ -132,10 +157,13 @@ impl Driver for MeasuredDriver {
     }
 
     fn ready(&self) -> Option<&dyn Ready> {
-        None
+        self.inner.ready().map(|_| self as _)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
+        if let Some(done) = Ready::get(self, path, limit) {
+            return done;
+        }
         self.timed(Action::GetContent, self.inner.get(path, limit)).await
     }
 
@@ -153,10 +181,16 @@ impl Driver for MeasuredDriver {
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
+        if let Some(done) = Ready::open(self, path, range) {
+            return done;
+        }
         self.timed(Action::Reader, self.inner.open(path, range)).await
     }
 
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {
+        if let Some(done) = Ready::stat(self, path) {
+            return done;
+        }
         self.timed(Action::Stat, self.inner.stat(path)).await
     }
 
@@ -237,6 +271,20 @@ impl Driver for MeasuredDriver {
     async fn upload_checkpoint(&self, session: &StoragePath) -> Result<Checkpoint> {
         let checkpoint = self.inner.upload_checkpoint(session);
         self.timed(Action::GetContent, checkpoint).await
+    }
+}
+
+impl Ready for MeasuredDriver {
+    fn get(&self, path: &StoragePath, limit: u64) -> Option<Result<Bytes>> {
+        self.now(Action::GetContent, |ready| ready.get(path, limit))
+    }
+
+    fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Option<Result<Opened>> {
+        self.now(Action::Reader, |ready| ready.open(path, range))
+    }
+
+    fn stat(&self, path: &StoragePath) -> Option<Result<Metadata>> {
+        self.now(Action::Stat, |ready| ready.stat(path))
     }
 }
 
