@@ -19,7 +19,6 @@ pub(crate) fn registry() -> (Arc<StorageNamespace>, Options) {
     let storage = wharf_storage::Options::default();
     let namespace = StorageNamespace::new(Arc::new(MemoryDriver::new()), storage);
     let options = Options {
-        access_log: false,
         upload_key: b"key".to_vec(),
         trusted_proxies: Some(vec!["10.0.0.0/8".parse().expect("a network")]),
         ..Options::default()

@@ -61,7 +61,6 @@ fn app() -> App {
     let options = Options {
         delete: true,
         relative_urls: true,
-        access_log: false,
         upload_key: b"key".to_vec(),
         max_manifest_bytes: 64 << 10,
         ..Options::default()

@@ -1,135 +1,168 @@
 //! One line in the log for every request, in the combined format of Apache that docker/distribution
-//! writes, with the same as fields for who wants them. It never holds a credential or the state of an upload.
+//! writes, or as an object of JSON. It never holds a credential or the state of an upload.
 
 use std::{
     borrow::Cow,
     cell::RefCell,
-    fmt::{self, Write as _},
-    net::SocketAddr,
-    sync::Arc,
-    time::Instant,
+    fmt::Write as _,
+    net::IpAddr,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderMap, HeaderName, Method, Version, header, request::Parts};
+use http::{HeaderValue, Uri, Version};
 use jiff::Timestamp;
+use serde::Serialize;
+use wharf_api::Endpoint;
 
-use crate::body::Witness;
+use crate::measure::{Ended, Meter};
 
-/// What is known of a request before it is answered, and its line in the end.
-pub(crate) struct Record {
-    request_id: Arc<str>,
-    remote: SocketAddr,
-    begun: Instant,
-    at: Timestamp,
-    method: Method,
-    /// Path and query.
-    uri: String,
-    protocol: &'static str,
-    referer: String,
-    user_agent: String,
-    pub(crate) subject: Option<Arc<str>>,
-    pub(crate) status: u16,
-    bytes: u64,
+/// Puts each request into a line, and hands that over.
+///
+/// A line is put together where its request ends, in memory of that thread: what it costs is to copy its
+/// parts.
+pub struct AccessLog<W> {
+    format: AccessFormat,
+    write: W,
 }
 
-/// The target of these lines.
-const TARGET: &str = "wharf::access";
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// `127.0.0.1 - user [time] "GET /v2/ HTTP/1.1" 200 2 "referer" "user agent"`.
+    #[default]
+    Combined,
+    /// The same and more, by name.
+    Json,
+}
+
+/// A line as an object, its names in the order of the alphabet.
+#[derive(Serialize)]
+struct Object<'a> {
+    bytes: u64,
+    duration_us: u64,
+    method: &'a str,
+    protocol: &'static str,
+    referer: Cow<'a, str>,
+    remote: IpAddr,
+    request_id: &'a str,
+    status: u16,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    user_agent: Cow<'a, str>,
+}
 
 /// The parameters of which the value is not written down.
 const SECRET: [&str; 5] = ["_state", "token", "access_token", "refresh_token", "password"];
 
-// === impl Record ===
+/// As much as is written of a header.
+const LONGEST: usize = 256;
 
-impl Record {
-    /// A record of this request, `None` if nobody reads it.
-    pub(crate) fn begin(
-        parts: &Parts,
-        request_id: &Arc<str>,
-        remote: SocketAddr,
-    ) -> Option<Box<Self>> {
-        tracing::enabled!(target: TARGET, tracing::Level::INFO).then(|| {
-            Box::new(Self {
-                request_id: Arc::clone(request_id),
-                remote,
-                begun: Instant::now(),
-                at: Timestamp::now(),
-                method: parts.method.clone(),
-                uri: uri(parts),
-                protocol: protocol(parts.version),
-                referer: referer(&parts.headers),
-                user_agent: text(&parts.headers, &header::USER_AGENT),
-                subject: None,
-                // Until there is an answer, this is a client that did not wait for it.
-                status: 499,
-                bytes: 0,
-            })
-        })
+/// As much memory as a thread keeps for lines to come.
+const ROOM: usize = 4 << 10;
+
+// === impl AccessLog ===
+
+impl<W: Fn(&str) + Send + Sync + 'static> AccessLog<W> {
+    /// Calls `write` with every line, its line feed included.
+    pub fn new(format: AccessFormat, write: W) -> Self {
+        Self { format, write }
     }
 }
 
-impl Witness for Record {
-    fn taken(&mut self, bytes: u64) {
-        self.bytes += bytes;
-    }
-}
+impl<W: Fn(&str) + Send + Sync + 'static> Meter for AccessLog<W> {
+    fn begun(&self, _: Endpoint) {}
 
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = self.subject.as_deref().unwrap_or("-");
-        write!(f, "{} - {subject} [", self.remote.ip())?;
-        write_time(f, self.at)?;
-        let method = self.method.as_str();
-        for part in ["] \"", method, " ", &self.uri, " ", self.protocol, "\" "] {
-            f.write_str(part)?;
+    fn ended(&self, ended: &Ended<'_>) {
+        thread_local! {
+            static LINE: RefCell<String> = const { RefCell::new(String::new()) };
         }
-        write!(f, "{} {}", self.status, self.bytes)?;
-        for part in [" \"", &self.referer, "\" \"", &self.user_agent, "\""] {
-            f.write_str(part)?;
+        // Whoever takes a line may drop what ends another request.
+        let mut line = LINE.take();
+        line.clear();
+        let now = SystemTime::now();
+        match self.format {
+            AccessFormat::Combined => combined(&mut line, ended, now),
+            AccessFormat::Json => json(&mut line, ended, now),
         }
-        Ok(())
+        line.push('\n');
+        (self.write)(&line);
+        line.shrink_to(ROOM);
+        LINE.set(line);
     }
 }
 
-impl Drop for Record {
-    fn drop(&mut self) {
-        tracing::info!(
-            target: TARGET,
-            request_id = &*self.request_id,
-            duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            remote = %self.remote.ip(),
-            user = self.subject.as_deref(),
-            method = self.method.as_str(),
-            uri = self.uri,
-            protocol = self.protocol,
-            status = self.status,
-            bytes = self.bytes,
-            referer = self.referer,
-            user_agent = self.user_agent,
-            "{self}"
-        );
-    }
+/// The line of a request that ends now; its time is when it began.
+fn combined(line: &mut String, ended: &Ended<'_>, now: SystemTime) {
+    let number = "a string takes everything";
+    let begun = now.checked_sub(ended.took).unwrap_or(UNIX_EPOCH);
+    write!(line, "{} - ", ended.remote.ip()).expect(number);
+    extend(line, [ended.subject.unwrap_or("-"), " ["]);
+    push_time(line, begun);
+    extend(line, [" +0000] \"", ended.method.as_str(), " "]);
+    push_uri(line, ended.uri);
+    extend(line, [" ", protocol(ended.version)]);
+    write!(line, "\" {} {} \"", ended.status, ended.sent).expect(number);
+    line.push_str(&referer(ended.referer));
+    line.push_str("\" \"");
+    line.push_str(&text(ended.user_agent));
+    line.push('"');
+}
+
+fn json(line: &mut String, ended: &Ended<'_>, now: SystemTime) {
+    let mut uri = String::new();
+    push_uri(&mut uri, ended.uri);
+    let object = Object {
+        bytes: ended.sent,
+        duration_us: u64::try_from(ended.took.as_micros()).unwrap_or(u64::MAX),
+        method: ended.method.as_str(),
+        protocol: protocol(ended.version),
+        referer: referer(ended.referer),
+        remote: ended.remote.ip(),
+        request_id: ended.request_id,
+        status: ended.status,
+        time: format!("{:.6}", Timestamp::try_from(now).unwrap_or_default()),
+        trace_id: ended.parent.map(|parent| parent.trace_id()),
+        uri,
+        user: ended.subject,
+        user_agent: text(ended.user_agent),
+    };
+    let object = serde_json::to_string(&object);
+    line.push_str(&object.expect("texts and numbers are always JSON"));
+}
+
+fn extend<const N: usize>(line: &mut String, parts: [&str; N]) {
+    parts.into_iter().for_each(|part| line.push_str(part));
 }
 
 /// Writes a time, which is put into words once for all requests of a second.
-fn write_time(f: &mut fmt::Formatter<'_>, at: Timestamp) -> fmt::Result {
+fn push_time(line: &mut String, at: SystemTime) {
     thread_local! {
-        static WORDS: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+        static WORDS: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
     }
     WORDS.with_borrow_mut(|(second, words)| {
-        if *second != at.as_second() {
-            *words = at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
-            *second = at.as_second();
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if *second != since.as_secs() {
+            let at = Timestamp::try_from(at).unwrap_or_default();
+            *words = at.strftime("%d/%b/%Y:%H:%M:%S").to_string();
+            *second = since.as_secs();
         }
-        f.write_str(words)
-    })
+        line.push_str(words);
+    });
 }
 
-/// What is asked for, without what is secret.
-fn uri(parts: &Parts) -> String {
-    let path = escape(parts.uri.path());
-    let query = parts.uri.query().map(redact);
-    let (mark, query) = query.as_deref().map_or(("", ""), |query| ("?", query));
-    format!("{path}{mark}{}", escape(query))
+/// Writes what is asked for, without what is secret.
+fn push_uri(line: &mut String, uri: &Uri) {
+    line.push_str(&escape(uri.path()));
+    let mut mark = '?';
+    for parameter in uri.query().into_iter().flat_map(|query| query.split('&')) {
+        line.push(mark);
+        line.push_str(&escape(&redact(parameter)));
+        mark = '&';
+    }
 }
 
 fn protocol(version: Version) -> &'static str {
@@ -141,21 +174,23 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// Where the client says that it comes from, which may be one of our own URLs.
-fn referer(headers: &HeaderMap) -> String {
-    let referer = text(headers, &header::REFERER);
+fn referer(value: Option<&HeaderValue>) -> Cow<'_, str> {
+    let referer = text(value);
     match referer.split_once('?') {
-        Some((url, query)) => format!("{url}?{}", redact(query)),
+        Some((url, query)) => {
+            let query: Vec<_> = query.split('&').map(redact).collect();
+            format!("{url}?{}", query.join("&")).into()
+        }
         None => referer,
     }
 }
 
-/// The query without the values of secret parameters.
-fn redact(query: &str) -> String {
-    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
-        Some((name, _)) if is_secret(name) => Cow::Owned(format!("{name}=…")),
-        _ => Cow::Borrowed(parameter),
-    });
-    parameters.collect::<Vec<_>>().join("&")
+/// A parameter without its value, if that is secret.
+fn redact(parameter: &str) -> Cow<'_, str> {
+    match parameter.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=…").into(),
+        _ => parameter.into(),
+    }
 }
 
 /// An encoded name counts as the name.
@@ -165,73 +200,130 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// The text of a header, shortened, and without what could end its quotes or its line.
-fn text(headers: &HeaderMap, name: &HeaderName) -> String {
-    let value = headers.get(name).map_or(&[][..], |value| value.as_bytes());
-    escape(&String::from_utf8_lossy(&value[..value.len().min(256)])).into_owned()
+fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
+    let bytes = value.map_or(&[][..], HeaderValue::as_bytes);
+    match String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]) {
+        Cow::Borrowed(text) => escape(text),
+        Cow::Owned(text) => escape(&text).into_owned().into(),
+    }
 }
 
 fn escape(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| !c.is_control() && c != '"' && c != '\\';
-    if text.chars().all(plain) {
+    let is_usual = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_usual) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
-            c if plain(c) => escaped.push(c),
-            c => write!(escaped, "\\x{:02x}", u32::from(c)).expect("a string takes everything"),
+            '"' | '\\' => write!(escaped, "\\x{:02x}", u32::from(character)),
+            c if c.is_control() => write!(escaped, "\\x{:02x}", u32::from(c)),
+            c => escaped.write_char(c),
         }
+        .expect("a string takes everything");
     }
     Cow::Owned(escaped)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use http::Method;
 
     use super::*;
+    use crate::Parent;
 
-    #[test]
-    fn a_line_is_in_the_combined_format() {
-        let line = |second: i64| {
-            Record {
-                request_id: "id".into(),
-                remote: "127.0.0.1:7".parse().unwrap(),
-                begun: Instant::now(),
-                at: Timestamp::from_second(second).unwrap(),
-                method: Method::GET,
-                uri: "/v2/".to_owned(),
-                protocol: "HTTP/1.1",
-                referer: String::new(),
-                user_agent: "curl".to_owned(),
-                subject: Some("me".into()),
-                status: 200,
-                bytes: 2,
-            }
-            .to_string()
-        };
-        for (second, time) in [
-            (0, "01/Jan/1970:00:00:00 +0000"),
-            (0, "01/Jan/1970:00:00:00 +0000"),
-            (1_700_000_001, "14/Nov/2023:22:13:21 +0000"),
-        ] {
-            let expected =
-                format!("127.0.0.1 - me [{time}] \"GET /v2/ HTTP/1.1\" 200 2 \"\" \"curl\"");
-            assert_eq!(line(second), expected);
+    fn ended<'a>(uri: &'a Uri, agent: &'a HeaderValue) -> Ended<'a> {
+        Ended {
+            endpoint: None,
+            method: &Method::GET,
+            uri,
+            version: Version::HTTP_11,
+            status: 200,
+            received: 0,
+            sent: 2,
+            took: Duration::from_millis(1500),
+            request_id: "id",
+            parent: None,
+            remote: "127.0.0.1:7".parse().unwrap(),
+            subject: Some("me"),
+            referer: None,
+            user_agent: Some(agent),
         }
     }
 
     #[test]
+    fn a_line_is_in_the_combined_format() {
+        let (uri, agent) = (Uri::from_static("/v2/"), HeaderValue::from_static("curl"));
+        let ended = ended(&uri, &agent);
+        for (second, time) in [
+            (2, "01/Jan/1970:00:00:00"),
+            (2, "01/Jan/1970:00:00:00"),
+            (1_700_000_002, "14/Nov/2023:22:13:20"),
+        ] {
+            let mut line = String::new();
+            combined(&mut line, &ended, UNIX_EPOCH + Duration::from_secs(second));
+            let expected =
+                format!("127.0.0.1 - me [{time} +0000] \"GET /v2/ HTTP/1.1\" 200 2 \"\" \"curl\"");
+            assert_eq!(line, expected);
+        }
+    }
+
+    #[test]
+    fn an_object_has_the_names_that_are_documented() {
+        let (uri, agent) = (Uri::from_static("/v2/?n=1"), HeaderValue::from_static("a\"b"));
+        let parent = Some(Parent { trace: [0xab; 16], span: [1; 8], sampled: true });
+        let mut line = String::new();
+        json(&mut line, &Ended { parent, ..ended(&uri, &agent) }, UNIX_EPOCH);
+        let expected = "{\"bytes\":2,\"duration_us\":1500000,\"method\":\"GET\",\
+             \"protocol\":\"HTTP/1.1\",\"referer\":\"\",\"remote\":\"127.0.0.1\",\
+             \"request_id\":\"id\",\"status\":200,\"time\":\"1970-01-01T00:00:00.000000Z\",\
+             \"trace_id\":\"abababababababababababababababab\",\"uri\":\"/v2/?n=1\",\
+             \"user\":\"me\",\"user_agent\":\"a\\\\x22b\"}";
+        assert_eq!(line, expected);
+        line.clear();
+        json(&mut line, &Ended { subject: None, ..ended(&uri, &agent) }, UNIX_EPOCH);
+        assert!(!line.contains("\"user\"") && !line.contains("trace_id"), "{line}");
+    }
+
+    #[test]
+    fn every_request_is_one_line() {
+        let lines = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&lines);
+        let log = AccessLog::new(AccessFormat::Combined, move |line: &str| {
+            sink.lock().unwrap().push_str(line);
+        });
+        let (uri, agent) = (Uri::from_static("/v2/a"), HeaderValue::from_static("x"));
+        (0..3).for_each(|_| log.ended(&ended(&uri, &agent)));
+        let lines = lines.lock().unwrap().clone();
+        assert_eq!(lines.lines().filter(|line| line.contains("GET /v2/a ")).count(), 3, "{lines}");
+        assert!(lines.ends_with("\"x\"\n"));
+    }
+
+    #[test]
     fn states_and_quotes_do_not_reach_the_log() {
-        let request = Request::patch("/v2/a/blobs/uploads/u?_state=12.secret&%5Fstate=s2&digest=d")
-            .header("authorization", "Basic secret")
-            .header("user-agent", "a\"b")
-            .header("referer", "http://x/v2/a?_state=1.secret&n=1")
-            .body(())
-            .unwrap();
-        let (parts, ()) = request.into_parts();
-        assert_eq!(referer(&parts.headers), "http://x/v2/a?_state=…&n=1");
-        assert_eq!(uri(&parts), "/v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d");
-        assert_eq!(text(&parts.headers, &header::USER_AGENT), "a\\x22b");
+        let check = |uri: &'static str, expected: &str| {
+            let mut line = String::new();
+            push_uri(&mut line, &Uri::from_static(uri));
+            assert_eq!(line, expected);
+        };
+        check(
+            "/v2/a/blobs/uploads/u?_state=12.secret&%5Fstate=s2&digest=d",
+            "/v2/a/blobs/uploads/u?_state=…&%5Fstate=…&digest=d",
+        );
+        check("/v2/?", "/v2/?");
+        check("/v2/", "/v2/");
+        let from = HeaderValue::from_static("http://x/v2/a?_state=1.secret&n=1");
+        assert_eq!(referer(Some(&from)), "http://x/v2/a?_state=…&n=1");
+        let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
+        assert_eq!(text(Some(&value(b"a\"b\\c\td"))), "a\\x22b\\x5cc\\x09d");
+        assert_eq!(text(Some(&value("é".as_bytes()))), "é");
+        assert_eq!(text(Some(&value(b"\xff\""))), "\u{fffd}\\x22");
+        assert_eq!(text(Some(&value(&[b'x'; 300]))).len(), LONGEST);
+        assert_eq!(text(None), "");
     }
 }

@@ -13,7 +13,6 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
 use tokio::task::JoinHandle;
-use tracing::Instrument as _;
 use wharf_api::{
     Endpoint, ErrorCode, ErrorInfo, Method::Any, Operation, RouteError, Row, TABLE, Target,
 };
@@ -22,7 +21,6 @@ use wharf_core::Namespace;
 
 use crate::{
     Body, Options,
-    access::Record,
     answer::{Answer, value},
     authorize,
     call::{Call, Shared},
@@ -36,7 +34,7 @@ use crate::{
     request_id::RequestIds,
     running::Running,
     state::Signer,
-    trace,
+    trace::{Parent, RequestNames},
     traffic::{Connected, Counted, Traffic},
 };
 
@@ -63,7 +61,7 @@ struct Asked<'a> {
     remote: SocketAddr,
     client: Option<IpAddr>,
     memo: Option<&'a Memo>,
-    id: &'a Arc<str>,
+    names: &'a RequestNames,
 }
 
 /// What came of a request.
@@ -175,20 +173,22 @@ impl App {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let request_id = self.request_ids.next();
-        let record =
-            self.shared.options.access_log.then(|| Record::begin(&parts, &request_id, remote));
+        let parent = Parent::of(&parts.headers);
+        let trace = parent.map(|parent| parent.trace);
+        let names = RequestNames { request_id: self.request_ids.next(), trace };
+        let meter = self.meter.as_ref();
         let mut measurement =
-            self.meter.as_ref().map(|meter| Measurement::begin(meter, &parts, &request_id));
+            meter.map(|meter| Measurement::begin(meter, &parts, &names, parent, remote));
         let Options { timeouts, limits, .. } = self.options();
         let mut body = Incoming::new(body, timeouts.body_stall, limits.upload_rate);
-        body.count_in(measurement.as_ref().map(|measurement| measurement.received()));
+        if let Some(measurement) = measurement.as_mut().filter(|_| !body.ended()) {
+            body.count_in(measurement.received());
+        }
         body.hold_back(parts.headers.contains_key(header::EXPECT));
         let (method, version) = (parts.method.clone(), parts.version);
         let is_root = parts.uri.path() == "/";
 
         let mut subject = None;
-        let span = trace::span(&parts, &request_id);
         let client = self.clients.of_request(remote, &parts.headers);
         // Whoever looks whether the server lives is told so at any time.
         let counted = match is_root {
@@ -197,9 +197,9 @@ impl App {
         };
         let Answered { outcome, unread, counted } = match counted {
             Ok(counted) => {
-                let request = Asked { parts, body, counted, remote, client, memo, id: &request_id };
+                let request = Asked { parts, body, counted, remote, client, memo, names: &names };
                 let answer = self.answer(request, &mut subject, measurement.as_deref_mut());
-                answer.instrument(span.clone()).await
+                names.scope(answer).await
             }
             // Nothing more is done for them, reading included.
             Err(too_many) => Answered {
@@ -209,8 +209,8 @@ impl App {
             },
         };
         let mut answer = outcome.unwrap_or_else(|failure| {
-            span.in_scope(|| failure.log());
-            failure.into_answer(&request_id)
+            names.sync_scope(|| failure.log());
+            failure.into_answer(&names.request_id)
         });
         if !is_root {
             answer = self
@@ -225,20 +225,12 @@ impl App {
         }
         let response = finish(answer.into_response(), &method);
         let status = response.status().as_u16();
-        let record = record.flatten().map(|mut record| {
-            record.status = status;
-            record.subject = subject;
-            record
-        });
-        let measurement = measurement.map(|mut measurement| {
-            measurement.status = status;
-            measurement
-        });
-        response.map(|body| body.counted(counted)).map(|body| match (record, measurement) {
-            (None, None) => body,
-            (Some(record), None) => body.witnessed(record),
-            (None, Some(measurement)) => body.witnessed(measurement),
-            (Some(record), Some(measurement)) => body.witnessed(Box::new((record, measurement))),
+        response.map(|body| body.counted(counted)).map(|body| match measurement {
+            None => body,
+            Some(mut measurement) => {
+                (measurement.status, measurement.subject) = (status, subject);
+                body.witnessed(measurement)
+            }
         })
     }
 
@@ -253,7 +245,8 @@ impl App {
         subject: &mut Option<Arc<str>>,
         measurement: Option<&mut Measurement>,
     ) -> Answered {
-        let Asked { parts, mut body, mut counted, remote, client, memo, id } = request;
+        let Asked { parts, mut body, mut counted, remote, client, memo, names } = request;
+        let id = &names.request_id;
         let caller = authorize::Caller { parts: &parts, request_id: id, remote, client, memo };
         if let Some(desk) = self.desk.as_ref().filter(|desk| desk.path() == parts.uri.path()) {
             let outcome = match self.let_in(&parts) {
@@ -286,7 +279,7 @@ impl App {
             let outcome = caught(endpoints::serve(&call, row, &target, &mut body)).await;
             return Answered { outcome, unread: !body.ended(), counted };
         }
-        let work = self.detached(call, row, target, body, counted);
+        let work = self.detached(names, call, row, target, body, counted);
         work.await.unwrap_or_else(|_| Answered {
             outcome: Err(ErrorCode::Unavailable.into()),
             unread: true,
@@ -297,6 +290,7 @@ impl App {
     /// Half a push is worse than none: what changes something goes on without its client.
     fn detached(
         &self,
+        names: &RequestNames,
         call: Call,
         row: &'static Row,
         target: Target,
@@ -312,7 +306,7 @@ impl App {
             }
             Answered { outcome, unread: !body.ended(), counted }
         };
-        tokio::spawn(work.in_current_span())
+        tokio::spawn(names.scope(work))
     }
 
     /// Whether anything is served now, and to a request with such a head.

@@ -57,7 +57,11 @@ impl Call {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned());
         let scheme = if parts.extensions.get::<Secure>().is_some() { "https" } else { "http" };
-        let origin = shared.options.origins.is_on().then(|| {
+        let wanted = match parts.method {
+            Method::GET | Method::HEAD => &shared.options.origins_of_reads,
+            _ => &shared.options.origins,
+        };
+        let origin = wanted.is_on().then(|| {
             let (headers, authority) = (&parts.headers, authority.as_deref());
             Arc::new(origin::of(&shared.links, Way { scheme, remote, headers, authority }))
         });

@@ -81,8 +81,8 @@ impl Incoming {
     }
 
     /// Counts the bytes that are read.
-    pub(crate) fn count_in(&mut self, counter: Option<Arc<AtomicU64>>) {
-        self.counted = counter;
+    pub(crate) fn count_in(&mut self, counter: Arc<AtomicU64>) {
+        self.counted = Some(counter);
     }
 
     /// Whether it was read to its end.

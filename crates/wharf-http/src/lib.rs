@@ -59,6 +59,7 @@ mod traffic;
 mod transport;
 mod window;
 
+pub use access::{AccessFormat, AccessLog};
 pub use app::{App, Gate};
 pub use body::{Body, Measured, Payload};
 pub use limits::Limits;
@@ -68,6 +69,6 @@ pub use options::{Options, Timeouts};
 pub use pages::{Page, Pages, listen_for_pages, serve_pages};
 pub use region::{ReadBudget, RegionReader};
 pub use serve::{serve, serve_secure};
-pub use trace::Parent;
+pub use trace::{Parent, RequestNames};
 pub use transport::{Handshake, Secure};
 pub use wharf_auth::{AllowAll, Ask, Authorize, Denial, Grant};

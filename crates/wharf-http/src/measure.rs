@@ -1,6 +1,7 @@
-//! Counts requests, if somebody wants to know.
+//! Counts requests and writes them down, if somebody wants to know.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -8,14 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, Uri, request::Parts};
+use http::{HeaderValue, Method, Uri, Version, header, request::Parts};
 use wharf_api::Endpoint;
 
-use crate::{body::Witness, trace::Parent};
+use crate::{
+    body::Witness,
+    trace::{Parent, RequestNames},
+};
 
 /// Wants to know of requests. Whatever it does is done for each of them, and had better be short.
 pub trait Meter: Send + Sync + 'static {
-    /// A request for this kind of path begins.
+    /// A request for this kind of path begins. None begins whose path is of no kind.
     fn begun(&self, endpoint: Endpoint);
 
     /// A request that had begun is answered, or its client has left.
@@ -25,10 +29,14 @@ pub trait Meter: Send + Sync + 'static {
 /// A request that was answered, to the last byte that went.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended<'a> {
-    /// What it asked for.
-    pub endpoint: Endpoint,
+    /// What kind of path it asked for; `None` if there is none like that, or nobody looked.
+    pub endpoint: Option<Endpoint>,
     /// How.
     pub method: &'a Method,
+    /// What it asked for, secrets included.
+    pub uri: &'a Uri,
+    /// In which version of the protocol.
+    pub version: Version,
     /// What came of it; 499 if the client left before.
     pub status: u16,
     /// The bytes of its body that were read.
@@ -39,10 +47,16 @@ pub struct Ended<'a> {
     pub took: Duration,
     /// What it is called in the log: 32 hexadecimal digits.
     pub request_id: &'a str,
-    /// What it asked for.
-    pub path: &'a str,
     /// The step of a trace in which it was sent, if it names one.
     pub parent: Option<Parent>,
+    /// Who made the connection.
+    pub remote: SocketAddr,
+    /// Who the client proved to be.
+    pub subject: Option<&'a str>,
+    /// Where the client says that it comes from.
+    pub referer: Option<&'a HeaderValue>,
+    /// What the client calls itself.
+    pub user_agent: Option<&'a HeaderValue>,
 }
 
 /// Tells two of each request.
@@ -54,11 +68,17 @@ pub(crate) struct Measurement {
     /// `None` as long as nobody knows what is asked for.
     endpoint: Option<Endpoint>,
     method: Method,
-    request_id: Arc<str>,
     uri: Uri,
+    version: Version,
+    names: RequestNames,
     parent: Option<Parent>,
+    remote: SocketAddr,
+    referer: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    pub(crate) subject: Option<Arc<str>>,
     pub(crate) status: u16,
-    received: Arc<AtomicU64>,
+    /// `None` if it has no body.
+    received: Option<Arc<AtomicU64>>,
     sent: u64,
     begun: Instant,
 }
@@ -66,24 +86,38 @@ pub(crate) struct Measurement {
 // === impl Measurement ===
 
 impl Measurement {
-    pub(crate) fn begin(meter: &Arc<dyn Meter>, parts: &Parts, request_id: &Arc<str>) -> Box<Self> {
+    /// Begins when a request does. Its parts are kept as they came: they are put into words, if at all,
+    /// when it has ended.
+    pub(crate) fn begin(
+        meter: &Arc<dyn Meter>,
+        parts: &Parts,
+        names: &RequestNames,
+        parent: Option<Parent>,
+        remote: SocketAddr,
+    ) -> Box<Self> {
         Box::new(Self {
             meter: Arc::clone(meter),
             endpoint: None,
             method: parts.method.clone(),
-            request_id: Arc::clone(request_id),
             uri: parts.uri.clone(),
-            parent: Parent::of(&parts.headers),
+            version: parts.version,
+            names: names.clone(),
+            parent,
+            remote,
+            referer: parts.headers.get(header::REFERER).cloned(),
+            user_agent: parts.headers.get(header::USER_AGENT).cloned(),
+            subject: None,
+            // Until there is an answer, this is a client that did not wait for it.
             status: 499,
-            received: Arc::default(),
+            received: None,
             sent: 0,
             begun: Instant::now(),
         })
     }
 
     /// Where the bytes of its body are counted.
-    pub(crate) fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.received)
+    pub(crate) fn received(&mut self) -> Arc<AtomicU64> {
+        Arc::clone(self.received.get_or_insert_default())
     }
 
     /// It is known what is asked for.
@@ -111,26 +145,23 @@ impl Meter for Both {
     }
 }
 
-impl<A: Witness, B: Witness> Witness for (Box<A>, Box<B>) {
-    fn taken(&mut self, bytes: u64) {
-        self.0.taken(bytes);
-        self.1.taken(bytes);
-    }
-}
-
 impl Drop for Measurement {
     fn drop(&mut self) {
-        let Some(endpoint) = self.endpoint else { return };
         self.meter.ended(&Ended {
-            endpoint,
+            endpoint: self.endpoint,
             method: &self.method,
+            uri: &self.uri,
+            version: self.version,
             status: self.status,
-            received: self.received.load(Relaxed),
+            received: self.received.as_ref().map_or(0, |received| received.load(Relaxed)),
             sent: self.sent,
             took: self.begun.elapsed(),
-            request_id: &self.request_id,
-            path: self.uri.path(),
+            request_id: &self.names.request_id,
             parent: self.parent,
+            remote: self.remote,
+            subject: self.subject.as_deref(),
+            referer: self.referer.as_ref(),
+            user_agent: self.user_agent.as_ref(),
         });
     }
 }

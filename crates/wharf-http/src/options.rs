@@ -29,8 +29,11 @@ pub struct Options {
     pub delete: bool,
     /// Refuse everything that changes the registry, as long as this is on.
     pub read_only: Switch,
-    /// Say in the context of each request how its client came, as long as this is on.
+    /// Say in the context of each request that changes something how its client came, as long as this
+    /// is on.
     pub origins: Switch,
+    /// The same for requests that read.
+    pub origins_of_reads: Switch,
     /// Send clients to the backend for blobs, where it offers that.
     pub redirect: bool,
     /// The largest manifest that is taken, in bytes.
@@ -44,8 +47,6 @@ pub struct Options {
     pub read_memory: u64,
     /// Whether HTTP/2 is spoken besides HTTP/1.1, by clients who know that or agreed on it by TLS.
     pub http2: bool,
-    /// Whether every request leaves a line in the log (target `wharf::access`).
-    pub access_log: bool,
     /// The most bytes of a request's line and headers.
     pub max_header_bytes: usize,
     /// The time-outs of a connection.
@@ -81,13 +82,13 @@ impl Default for Options {
             delete: false,
             read_only: Switch::default(),
             origins: Switch::default(),
+            origins_of_reads: Switch::default(),
             redirect: true,
             max_manifest_bytes: 4 << 20,
             max_tags: 1000,
             catalog_max_entries: 1000,
             read_memory: 64 << 20,
             http2: true,
-            access_log: true,
             max_header_bytes: 64 << 10,
             timeouts: Timeouts::default(),
             limits: Limits::default(),

@@ -24,7 +24,18 @@ impl RequestIds {
     /// The next one: 32 hexadecimal digits.
     pub(crate) fn next(&self) -> Arc<str> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}{number:016x}", self.process).into()
+        let mut digits = [0; 32];
+        write_digits(&mut digits[..16], self.process);
+        write_digits(&mut digits[16..], number);
+        str::from_utf8(&digits).expect("digits are text").into()
+    }
+}
+
+/// Writes a number in hexadecimal, with zeros in front.
+fn write_digits(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -38,5 +49,7 @@ mod tests {
         let names = [ids.next(), ids.next(), others.next(), others.next()];
         assert!(names.iter().all(|name| name.len() == 32));
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        let number = |name: &str| u128::from_str_radix(name, 16).unwrap();
+        assert_eq!(number(&names[1]), number(&names[0]) + 1);
     }
 }

@@ -1,7 +1,10 @@
-//! Which trace a request belongs to: what `traceparent` of the W3C's Trace Context says.
+//! What a request is called in the log, and which trace it belongs to: what `traceparent` of the W3C's
+//! Trace Context says.
 
-use http::{HeaderMap, request::Parts};
-use tracing::{Span, field};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+use tokio::task::futures::TaskLocalFuture;
 
 /// The step of a trace in which a request was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +17,62 @@ pub struct Parent {
     pub sampled: bool,
 }
 
-const HEADER: &str = "traceparent";
+/// What a request is called in every line of the log that belongs to it.
+///
+/// While a request is worked on, [`RequestNames::current`] says what it is called, so that whoever writes
+/// lines can name it in each of them. A span of `tracing` would do the same, but costs each request more
+/// than to answer it from memory, whether a line is written or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestNames {
+    /// Its own name: 32 hexadecimal digits.
+    pub request_id: Arc<str>,
+    /// The trace that it belongs to, if the client named one.
+    pub trace: Option<[u8; 16]>,
+}
+
+tokio::task_local! {
+    static CURRENT: RequestNames;
+}
+
+const HEADER: HeaderName = HeaderName::from_static("traceparent");
+
+// === impl RequestNames ===
+
+impl RequestNames {
+    /// Those of the request that is worked on here.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// What is done in its name.
+    pub(crate) fn scope<F: Future>(&self, future: F) -> TaskLocalFuture<Self, F> {
+        CURRENT.scope(self.clone(), future)
+    }
+
+    /// The same for what does not wait.
+    pub(crate) fn sync_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), work)
+    }
+
+    /// The trace as text: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Option<String> {
+        self.trace.map(hexadecimal)
+    }
+}
+
+/// A trace as it is written.
+fn hexadecimal(trace: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(trace))
+}
 
 // === impl Parent ===
 
 impl Parent {
+    /// The trace as text: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> String {
+        hexadecimal(self.trace)
+    }
+
     /// The parent of a request, if it names one.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(HEADER).iter();
@@ -59,23 +113,6 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What stands in every line of the log that belongs to a request, whatever level is logged.
-pub(crate) fn span(parts: &Parts, request_id: &str) -> Span {
-    let span = tracing::error_span!(
-        target: "wharf::request",
-        "request",
-        request_id,
-        trace_id = field::Empty
-    );
-    if !span.is_disabled()
-        && let Some(parent) = Parent::of(&parts.headers)
-    {
-        let trace = u128::from_be_bytes(parent.trace);
-        span.record("trace_id", format!("{trace:032x}").as_str());
-    }
-    span
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +142,19 @@ mod tests {
         check(format!("00-{TRACE}-00f067aa0ba902b7-é"), false);
         check("é-".repeat(30), false);
         check(String::new(), false);
+    }
+
+    #[tokio::test]
+    async fn work_knows_in_whose_name_it_is_done() {
+        let names = RequestNames { request_id: "0a".into(), trace: Some([0x1f; 16]) };
+        assert_eq!(RequestNames::current(), None);
+        let found = names.scope(async {
+            tokio::task::yield_now().await;
+            RequestNames::current()
+        });
+        assert_eq!(found.await.as_ref(), Some(&names));
+        assert_eq!(names.sync_scope(RequestNames::current).as_ref(), Some(&names));
+        assert_eq!(names.trace_id().as_deref(), Some("1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f"));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io::Write as _,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use support::{Answer, Server};
@@ -17,7 +20,7 @@ use wharf_auth::{
 use wharf_cache::MokaDescriptorCache;
 use wharf_digest::Digest;
 use wharf_driver::MemoryDriver;
-use wharf_http::{App, Options};
+use wharf_http::{AccessFormat, AccessLog, App, Options};
 use wharf_storage::StorageNamespace;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -53,10 +56,14 @@ const ALICE: &str = "Authorization: Basic YWxpY2U6czNjcmV0";
 const BOB: &str = "Authorization: Basic Ym9iOnMzY3JldA==";
 
 async fn guarded() -> Server {
+    Server::serving(guarded_app()).await
+}
+
+fn guarded_app() -> App {
     let options = wharf_storage::Options { delete: true, ..wharf_storage::Options::default() };
     let namespace = StorageNamespace::new(Arc::new(MemoryDriver::new()), options);
     let gate = Gate::new(Challenge::basic("r"), Policy::Open("test")).with(Arc::new(Names));
-    Server::serving(App::guarded(Arc::new(namespace), support::options(), Arc::new(gate))).await
+    App::guarded(Arc::new(namespace), support::options(), Arc::new(gate))
 }
 
 async fn push(server: &Server, who: &str, name: &str, content: &[u8]) -> Digest {
@@ -381,7 +388,15 @@ async fn cve_2025_48374_no_secret_reaches_the_log() {
         .finish();
     // This runtime has one thread, so that all of the server's work is in here.
     let _guard = tracing::subscriber::set_default(subscriber);
-    let server = guarded().await;
+    let app = [AccessFormat::Combined, AccessFormat::Json].into_iter().fold(
+        guarded_app(),
+        |app, format| {
+            let sink = log.clone();
+            let write = move |line: &str| sink.clone().write_all(line.as_bytes()).unwrap();
+            app.with_meter(Arc::new(AccessLog::new(format, write)))
+        },
+    );
+    let server = Server::serving(app).await;
     let begun = server.send("POST", "/v2/alice/a/blobs/uploads/", &[ALICE], b"").await.location();
     server.send("PATCH", &begun, &[ALICE], b"x").await;
     // alice:s3cret-but-wrong, and a token.

@@ -50,6 +50,8 @@ struct Inner {
     interest: AtomicU8,
     /// On as long as there is any interest.
     listening: Switch,
+    /// On as long as there is any in pulls.
+    pulls: Switch,
     /// The queue of this process.
     own: OnceLock<Spool>,
     /// Queues that other processes left, and who is to be told.
@@ -78,6 +80,7 @@ impl Notifier {
                 include_references,
                 interest: AtomicU8::default(),
                 listening: Switch::default(),
+                pulls: Switch::default(),
                 own: OnceLock::new(),
                 others: RwLock::default(),
                 numbers: Mutex::default(),
@@ -114,6 +117,7 @@ impl Notifier {
         inner.include_references.store(include_references, Relaxed);
         inner.interest.store(actions.bits(), Relaxed);
         inner.listening.turn(actions != Actions::default());
+        inner.pulls.turn(actions.has(Action::Pull));
         others.1 = endpoints;
         Ok(())
     }
@@ -121,6 +125,11 @@ impl Notifier {
     /// On as long as there is anybody to tell.
     pub fn listening(&self) -> Switch {
         self.inner.listening.clone()
+    }
+
+    /// On as long as anybody is to be told of pulls.
+    pub fn listening_to_pulls(&self) -> Switch {
+        self.inner.pulls.clone()
     }
 
     /// What is counted of each endpoint, by name.

@@ -108,7 +108,7 @@ async fn endpoints_come_and_go() {
     let [a, b] = [(); 2].map(|()| Arc::new(Receiver::default()));
     assert!(!notifier.listening().is_on());
     configure(&notifier, &[("a", &a)]).await;
-    assert!(notifier.listening().is_on());
+    assert!(notifier.listening().is_on() && notifier.listening_to_pulls().is_on());
     push(&notifier, 0..2).await;
     configure(&notifier, &[("a", &a), ("b", &b)]).await;
     push(&notifier, 2..4).await;
@@ -119,7 +119,7 @@ async fn endpoints_come_and_go() {
     until(|| b.events().len() == 3).await;
     assert_eq!((a.events().len(), files(folder.path(), ".cursor")), (4, 1));
     configure(&notifier, &[]).await;
-    assert!(!notifier.listening().is_on());
+    assert!(!notifier.listening().is_on() && !notifier.listening_to_pulls().is_on());
     push(&notifier, 5..6).await;
     configure(&notifier, &[("b", &b)]).await;
     push(&notifier, 6..7).await;

@@ -149,7 +149,10 @@ impl Meter for Counted {
     }
 
     fn ended(&self, ended: &Ended<'_>) {
-        let Ended { endpoint, method, status, received, sent, took, .. } = *ended;
+        let Ended { endpoint: Some(endpoint), method, status, received, sent, took, .. } = *ended
+        else {
+            return;
+        };
         let method = method.as_str();
         self.0.http.ended(&wharf_metrics::Ended { endpoint, method, status, received, sent, took });
     }

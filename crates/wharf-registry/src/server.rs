@@ -14,7 +14,7 @@ use wharf_acme::Manager;
 use wharf_config::Configuration;
 use wharf_core::Namespace;
 use wharf_driver::Driver;
-use wharf_http::{App, Listener};
+use wharf_http::{App, Listener, Meter};
 use wharf_notifications::NotifyingNamespace;
 use wharf_tls::Acceptor;
 
@@ -67,6 +67,7 @@ pub struct ServerBuilder<'a> {
     driver: Option<Arc<dyn Driver>>,
     namespace: Option<Arc<dyn Namespace>>,
     listener: Option<Listener>,
+    meters: Vec<Arc<dyn Meter>>,
 }
 
 // === impl Server ===
@@ -79,7 +80,13 @@ impl Server {
 
     /// The same, with parts of the caller's.
     pub fn builder(configuration: &Configuration) -> ServerBuilder<'_> {
-        ServerBuilder { configuration, driver: None, namespace: None, listener: None }
+        ServerBuilder {
+            configuration,
+            driver: None,
+            namespace: None,
+            listener: None,
+            meters: Vec::new(),
+        }
     }
 
     /// The address that it listens on, with the port that the system chose for port 0;
@@ -164,6 +171,12 @@ impl ServerBuilder<'_> {
         self
     }
 
+    /// Tells somebody of every request: an access log, or who counts on its own.
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meters.push(meter);
+        self
+    }
+
     /// Opens the store, puts the registry together, and listens.
     pub async fn bind(self) -> Result<Server, Error> {
         let configuration = self.configuration;
@@ -210,8 +223,10 @@ impl ServerBuilder<'_> {
         let namespace = Arc::new(NotifyingNamespace::new(namespace, notifier.clone()));
         let mut options = mapping::http::options(configuration, upload_key, read_only.clone());
         options.origins = notifier.listening();
+        options.origins_of_reads = notifier.listening_to_pulls();
         let app = App::guarded(namespace, options, authorize);
         let app = desk.into_iter().fold(app, App::with_desk);
+        let app = self.meters.into_iter().fold(app, App::with_meter);
         let app = Arc::new(beside.around(app));
         let schedule = mapping::purge::schedule(&storage.upload_purging);
         Ok(Server {

@@ -87,18 +87,19 @@ impl Meter for Traced {
     fn begun(&self, _: Endpoint) {}
 
     fn ended(&self, ended: &Ended<'_>) {
+        let Some(endpoint) = ended.endpoint else { return };
         let (own, id) = names(ended.request_id);
         let trace = ended.parent.map_or(own, |parent| parent.trace);
         let sampled = ended.parent.map(|parent| parent.sampled);
         if self.0.sampler().keeps(&trace, sampled) {
-            self.0.take(span(ended, trace, id));
+            self.0.take(span(endpoint, ended, trace, id));
         }
     }
 }
 
-fn span(ended: &Ended<'_>, trace: TraceId, id: SpanId) -> Span {
+fn span(endpoint: Endpoint, ended: &Ended<'_>, trace: TraceId, id: SpanId) -> Span {
     let now = SystemTime::now();
-    let route = ended.endpoint.template();
+    let route = endpoint.template();
     let method = ended.method.as_str();
     Span {
         trace,
@@ -111,7 +112,7 @@ fn span(ended: &Ended<'_>, trace: TraceId, id: SpanId) -> Span {
         attributes: vec![
             ("http.request.method", method.to_owned().into()),
             ("http.route", route.into()),
-            ("url.path", ended.path.to_owned().into()),
+            ("url.path", ended.uri.path().to_owned().into()),
             ("http.response.status_code", Value::Number(ended.status.into())),
             ("http.request.body.size", ended.received.into()),
             ("http.response.body.size", ended.sent.into()),

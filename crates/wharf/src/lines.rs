@@ -64,6 +64,22 @@ impl Lines {
         Ok(lines)
     }
 
+    /// Takes one line, or several whole ones.
+    pub(crate) fn take(&self, lines: &[u8]) {
+        let mut waiting = self.0.lock();
+        if waiting.lines.len() + lines.len() > ROOM {
+            waiting.dropped += 1;
+            return;
+        }
+        let before = waiting.lines.len();
+        waiting.lines.extend_from_slice(lines);
+        let is_enough = before < ENOUGH && waiting.lines.len() >= ENOUGH;
+        if mem::take(&mut waiting.idle) || is_enough {
+            drop(waiting);
+            self.0.wake.notify_one();
+        }
+    }
+
     /// Waits until what was handed over is written, but not for long.
     pub(crate) fn flush(&self) {
         let (done, is_done) = sync_channel(1);
@@ -82,20 +98,8 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl Write for &Lines {
-    /// Takes one line, or several whole ones.
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.0.lock();
-        if waiting.lines.len() + lines.len() > ROOM {
-            waiting.dropped += 1;
-            return Ok(lines.len());
-        }
-        let before = waiting.lines.len();
-        waiting.lines.extend_from_slice(lines);
-        let is_enough = before < ENOUGH && waiting.lines.len() >= ENOUGH;
-        if mem::take(&mut waiting.idle) || is_enough {
-            drop(waiting);
-            self.0.wake.notify_one();
-        }
+        self.take(lines);
         Ok(lines.len())
     }
 

@@ -1,40 +1,31 @@
-//! Where logs go: stderr as text or JSON, and a line for each request to stdout, as the original does.
-//! Lines that belong to a request name it.
+//! Where logs go: stderr as text or JSON. Lines that belong to a request name it.
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use tracing::{Event, Level, Subscriber, field, level_filters::LevelFilter};
+use tracing::{Event, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
-        format::{self, DefaultFields, Format, Writer},
+        format::{DefaultFields, Format, Writer},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
     reload,
 };
-use wharf_config::{AccessFormat, Formatter, Log};
+use wharf_config::{Formatter, Log};
+use wharf_registry::http::RequestNames;
 
 use crate::{audit, lines::Lines, object::Object};
 
-/// The keys that are read here; `log.accesslog.disabled` is for the surface.
+/// The keys that are read here.
 #[cfg(test)]
-pub(crate) const KEYS: &[&str] = &[
-    "log.level",
-    "log.formatter",
-    "log.fields",
-    "log.reportcaller",
-    "log.accesslog.format",
-    "loglevel",
-    "auth.audit",
-];
+pub(crate) const KEYS: &[&str] =
+    &["log.level", "log.formatter", "log.fields", "log.reportcaller", "loglevel", "auth.audit"];
 
 /// The line that says where the registry listens, which is written at any level.
 pub(crate) const START: &str = "wharf::start";
-
-const ACCESS: &str = "wharf::access";
 
 /// Changes the level while the program runs.
 pub(crate) struct Dial(reload::Handle<Targets, Registry>);
@@ -44,24 +35,14 @@ pub(crate) struct Dial(reload::Handle<Targets, Registry>);
 pub(crate) fn begin(
     log: &Log,
     decisions: Option<&Path>,
-) -> Result<(Vec<Lines>, Dial), Box<dyn std::error::Error>> {
-    let lines = log.access_log.then(|| Lines::to("access", std::io::stdout())).transpose()?;
+) -> Result<(Option<Lines>, Dial), Box<dyn std::error::Error>> {
     let decisions = decisions.map(audit::open).transpose()?;
-    let access = lines.clone().map(|lines| {
-        let only = Targets::new().with_target(ACCESS, Level::INFO);
-        let layer = tracing_subscriber::fmt::layer().with_writer(lines);
-        match log.access_format {
-            AccessFormat::Combined => layer.event_format(MessageOnly).with_filter(only).boxed(),
-            AccessFormat::Json => layer.event_format(Object::access()).with_filter(only).boxed(),
-        }
-    });
     let (filter, dial) = reload::Layer::new(wanted(log));
     let subscriber = tracing_subscriber::registry()
         .with(events(log).with_filter(filter))
-        .with(access)
         .with(decisions.clone().map(audit::layer));
     tracing::subscriber::set_global_default(subscriber)?;
-    Ok((lines.into_iter().chain(decisions).collect(), Dial(dial)))
+    Ok((decisions, Dial(dial)))
 }
 
 /// Logs what is wrong to stderr, for commands that end by themselves.
@@ -93,7 +74,6 @@ fn wanted(log: &Log) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
         .with_target("wharf", level)
         .with_target(START, level.max(LevelFilter::INFO))
-        .with_target(ACCESS, LevelFilter::OFF)
         .with_target(audit::TARGET, LevelFilter::OFF)
 }
 
@@ -116,16 +96,12 @@ where
     }
 }
 
-/// Inserts the same text before the end of every line.
+/// Puts more at the end of every line: what the request is called to which it belongs, and the same
+/// text.
 struct More<F> {
     inner: F,
     more: String,
 }
-
-/// Writes what was said, and nothing else.
-struct MessageOnly;
-
-struct Message<'a>(Writer<'a>, fmt::Result);
 
 // === impl More ===
 
@@ -141,44 +117,22 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if self.more.is_empty() {
+        let names = RequestNames::current();
+        if self.more.is_empty() && names.is_none() {
             return self.inner.format_event(context, writer, event);
         }
         let mut line = String::new();
         self.inner.format_event(context, Writer::new(&mut line), event)?;
-        let line = line.strip_suffix('\n').unwrap_or(&line);
-        writeln!(writer, "{line}{}", self.more)
+        write!(writer, "{}", line.strip_suffix('\n').unwrap_or(&line))?;
+        if let Some(names) = names {
+            write!(writer, " request_id={}", names.request_id)?;
+            let trace = names.trace_id();
+            trace.map_or(Ok(()), |trace| write!(writer, " trace_id={trace}"))?;
+        }
+        writeln!(writer, "{}", self.more)
     }
 }
 
 fn text_fields(fields: &BTreeMap<String, String>) -> String {
     fields.iter().map(|(name, value)| format!(" {name}={value:?}")).collect()
-}
-
-// === impl MessageOnly ===
-
-impl<S, N> FormatEvent<S, N> for MessageOnly
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: format::Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut message = Message(writer.by_ref(), Ok(()));
-        event.record(&mut message);
-        message.1?;
-        writeln!(writer)
-    }
-}
-
-impl field::Visit for Message<'_> {
-    fn record_debug(&mut self, field: &field::Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.1 = write!(self.0, "{value:?}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! `wharf` alone serves a directory on loopback; `wharf serve CONFIG` what a `config.yml` of
 //! docker/distribution says. Logs go to stderr, one line for each request to stdout.
 
+mod access;
 mod activation;
 mod alone;
 mod audit;

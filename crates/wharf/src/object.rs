@@ -20,6 +20,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 use wharf_config::Log;
+use wharf_registry::http::RequestNames;
 
 /// Writes events as objects.
 pub(crate) struct Object {
@@ -30,36 +31,24 @@ pub(crate) struct Object {
     caller: bool,
 }
 
-/// What the parts of a line are called; what has no name is left out.
+/// What the parts of a line are called.
 struct Names {
     time: &'static str,
-    level: Option<&'static str>,
-    message: Option<&'static str>,
-    target: Option<&'static str>,
+    level: &'static str,
+    message: &'static str,
     version: Option<(&'static str, &'static str)>,
 }
 
 struct Fields<'a>(&'a mut Map<String, Value>);
 
-const JSON: Names = Names {
-    time: "time",
-    level: Some("level"),
-    message: Some("msg"),
-    target: Some("target"),
-    version: None,
-};
+const JSON: Names = Names { time: "time", level: "level", message: "msg", version: None };
 
 const LOGSTASH: Names = Names {
     time: "@timestamp",
-    level: Some("level"),
-    message: Some("message"),
-    target: Some("target"),
+    level: "level",
+    message: "message",
     version: Some(("@version", "1")),
 };
-
-/// The message of a request is its line in the combined format, which says nothing more.
-const ACCESS: Names =
-    Names { time: "time", level: None, message: None, target: None, version: None };
 
 // === impl Object ===
 
@@ -70,10 +59,6 @@ impl Object {
 
     pub(crate) fn logstash(log: &Log) -> Self {
         Self::of(&LOGSTASH, log)
-    }
-
-    pub(crate) fn access() -> Self {
-        Self { names: &ACCESS, fields: Map::new(), caller: false }
     }
 
     fn of(names: &'static Names, log: &Log) -> Self {
@@ -100,23 +85,25 @@ where
                 take_fields(&mut line, fields);
             }
         }
+        if let Some(names) = RequestNames::current() {
+            line.extend(names.trace_id().map(|trace| ("trace_id".to_owned(), trace.into())));
+            line.insert("request_id".to_owned(), (*names.request_id).into());
+        }
         event.record(&mut Fields(&mut line));
         let message = line.remove("message");
         // What a line is made of has its name to itself.
         let (names, metadata) = (self.names, event.metadata());
-        let mut set = |name: Option<&str>, value: Value| {
-            name.and_then(|name| line.insert(name.to_owned(), value));
-        };
+        let mut set = |name: &str, value: Value| line.insert(name.to_owned(), value);
         set(names.message, message.unwrap_or_default());
         set(names.level, level(*metadata.level()).into());
-        set(names.target, metadata.target().into());
+        set("target", metadata.target().into());
         if let Some((name, version)) = names.version {
-            set(Some(name), version.into());
+            set(name, version.into());
         }
         if let Some((file, number)) = metadata.file().zip(metadata.line()).filter(|_| self.caller) {
-            set(Some("file"), format!("{file}:{number}").into());
+            set("file", format!("{file}:{number}").into());
         }
-        set(Some(names.time), now()?.into());
+        set(names.time, now()?.into());
         writeln!(writer, "{}", Value::Object(line))
     }
 }
@@ -222,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_names_of_logrus_and_its_request() {
+    fn a_line_has_the_names_of_logrus_and_of_what_it_is_part_of() {
         let line = line(Object::json(&log()), || {
-            let request = tracing::error_span!("request", request_id = "0a1b", trace_id = "ff");
-            let _in = request.enter();
+            let part = tracing::error_span!("storage", request_id = "0a1b", trace_id = "ff");
+            let _in = part.enter();
             tracing::warn!(number = 5, msg = "mine", flag = true, error = ?"x", "was {}", "said");
         });
         assert_eq!(line["msg"], "was said");
@@ -241,15 +228,5 @@ mod tests {
         let line = line(Object::logstash(&log()), || tracing::error!("said"));
         assert_eq!((&line["message"], &line["@version"]), (&"said".into(), &"1".into()));
         assert!(line["@timestamp"].is_string() && line.get("msg").is_none(), "{line}");
-    }
-
-    #[test]
-    fn a_request_is_an_object_of_its_fields() {
-        let line = line(Object::access(), || {
-            tracing::info!(status = 200, method = "GET", "127.0.0.1 - - […]");
-        });
-        assert_eq!(line["status"], 200);
-        let names: Vec<_> = line.as_object().expect("an object").keys().cloned().collect();
-        assert_eq!(names, ["method", "status", "time"]);
     }
 }

@@ -1,13 +1,13 @@
 //! `wharf serve`.
 
-use std::{error::Error, net::SocketAddr, path::Path, time::Duration};
+use std::{error::Error, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use wharf_config::{Configuration, Driver};
-use wharf_registry::Server;
+use wharf_registry::{Server, http::Meter};
 
 use crate::{
-    activation, auth, files, flags::Flags, lines::Lines, load, log, reload::Reload, sandbox,
-    settle::settle, signals,
+    access, activation, auth, files, flags::Flags, lines::Lines, load, log, reload::Reload,
+    sandbox, settle::settle, signals,
 };
 
 /// How long threads that the system holds on to may delay the end.
@@ -20,28 +20,33 @@ pub(crate) fn serve(path: Option<&Path>, flags: &Flags) -> Result<(), Box<dyn Er
     flags.check(&loaded.configuration)?;
     let auth = loaded.configuration.auth.as_ref();
     let decisions = auth.and_then(|auth| auth.audit.as_deref());
-    let (lines, dial) = log::begin(&loaded.configuration.log, decisions)?;
+    let (decisions, dial) = log::begin(&loaded.configuration.log, decisions)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     files::raise_limit();
     // Before there are other threads, which would not have its limits.
     sandbox::enter(&loaded.configuration, &loaded.document, &source).log();
+    let (requests, lines) = access::log(&loaded.configuration.log)?.unzip();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let reload = Reload::new(path, variables, loaded.configuration.clone(), dial);
-    let result = runtime.block_on(run(&loaded.configuration, &source, reload));
+    let result = runtime.block_on(run(&loaded.configuration, requests, &source, reload));
     runtime.shutdown_timeout(LAST_MOMENT);
-    lines.iter().for_each(Lines::flush);
+    decisions.iter().chain(&lines).for_each(Lines::flush);
     result
 }
 
 async fn run(
     configuration: &Configuration,
+    requests: Option<Arc<dyn Meter>>,
     source: &str,
     reload: Reload,
 ) -> Result<(), Box<dyn Error>> {
     let (shutdown, hangups) = (signals::shutdown()?, signals::hangups()?);
     let mut server = Server::builder(configuration);
+    if let Some(requests) = requests {
+        server = server.meter(requests);
+    }
     if let Some(listener) = activation::listener()? {
         server = server.listener(listener);
     }
@@ -105,6 +110,7 @@ mod tests {
         let known: BTreeSet<String> = wharf_config::schema::read_keys().into_iter().collect();
         let read: BTreeSet<String> = wharf_registry::mapping::keys()
             .chain(log::KEYS.iter().copied())
+            .chain(access::KEYS.iter().copied())
             .chain(sandbox::KEYS.iter().copied())
             .map(str::to_owned)
             .collect();

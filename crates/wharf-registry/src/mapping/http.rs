@@ -31,7 +31,6 @@ pub(crate) const KEYS: &[&str] = &[
     "http.limits.downloadrate",
     "http.limits.streams",
     "http.limits.headers",
-    "log.accesslog.disabled",
 ];
 
 /// The options of a surface that signs the state of uploads with this key, and changes nothing while
@@ -43,7 +42,7 @@ pub(crate) fn options(
 ) -> Options {
     // Every field is named, so that a new one is not forgotten here.
     let Configuration {
-        log,
+        log: _,
         storage,
         storage_middleware: _,
         auth: _,
@@ -85,6 +84,7 @@ pub(crate) fn options(
         delete: storage.delete,
         read_only,
         origins: Switch::default(),
+        origins_of_reads: Switch::default(),
         redirect: storage.redirect,
         max_manifest_bytes: limits.manifest_size.get(),
         max_tags: tags_max.map_or_else(|| Options::default().max_tags, |max| max as usize),
@@ -92,7 +92,6 @@ pub(crate) fn options(
         read_memory: limits.read_memory.get(),
         // Without TLS a client has to know; with it, both agree.
         http2: *http2 && (*h2c || tls.is_some()),
-        access_log: log.access_log,
         max_header_bytes: usize::try_from(limits.header_size.get()).unwrap_or(usize::MAX),
         timeouts: Timeouts {
             header: limits.header_timeout,
