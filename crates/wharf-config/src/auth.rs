@@ -204,7 +204,7 @@ impl TokenAuth {
         let realm = match (section.flag("autoredirect")?, url) {
             (true, _) => Realm::Here(path.unwrap_or_else(|| "/auth/token".to_owned())),
             (false, Some(url)) => Realm::Url(url),
-            (false, None) => return Err(section.error("realm is missing")),
+            (false, None) => return Err(section.missing("realm")),
         };
         let algorithm = |found: Found<'_>| found.scalar().map(|SigningAlgorithm(name)| name);
         let token = Self {
@@ -228,7 +228,7 @@ impl TokenAuth {
 }
 
 pub(crate) fn needed<T: Scalar>(section: &Section<'_>, key: &str) -> Result<T, ConfigError> {
-    set(section, key)?.ok_or_else(|| section.error(format!("{key} is missing")))
+    set(section, key)?.ok_or_else(|| section.missing(key))
 }
 
 /// A value, of which the empty one is none.

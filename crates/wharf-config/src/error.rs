@@ -30,6 +30,8 @@ struct Finding {
     place: Place,
     key: String,
     problem: String,
+    /// The key below that one which has to be there, and is not.
+    missing: Option<String>,
 }
 
 // === impl ConfigError ===
@@ -37,7 +39,13 @@ struct Finding {
 impl ConfigError {
     /// Says that the key, which may be empty for the whole, has a problem.
     pub fn new(place: Place, key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self(Finding { place, key: key.into(), problem: problem.into() })
+        Self(Finding { place, key: key.into(), problem: problem.into(), missing: None })
+    }
+
+    /// Says that a key is missing in a section.
+    pub(crate) fn missing_in(place: Place, section: &str, key: &str) -> Self {
+        let problem = format!("{key} is missing");
+        Self(Finding { place, key: section.into(), problem, missing: Some(key.into()) })
     }
 
     /// Where it is.
@@ -49,13 +57,18 @@ impl ConfigError {
     pub fn key(&self) -> &str {
         &self.0.key
     }
+
+    /// The key of the section [`Self::key`] that is missing, if that is what is wrong.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        self.0.missing.as_deref()
+    }
 }
 
 // === impl Warning ===
 
 impl Warning {
     pub(crate) fn new(place: Place, key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self(Finding { place, key: key.into(), problem: problem.into() })
+        Self(Finding { place, key: key.into(), problem: problem.into(), missing: None })
     }
 
     /// Where it is.

@@ -126,7 +126,7 @@ fn threshold(section: &Section<'_>) -> Result<u32, ConfigError> {
 
 fn needed<T: Scalar>(section: &Section<'_>, key: &str) -> Result<T, ConfigError> {
     let found = section.find(key).filter(Found::is_set);
-    found.ok_or_else(|| section.error(format!("{key} is missing")))?.scalar()
+    found.ok_or_else(|| section.missing(key))?.scalar()
 }
 
 // === impl FileCheck ===

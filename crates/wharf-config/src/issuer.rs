@@ -46,7 +46,7 @@ impl Issuer {
         }
         let service = set(issuer, "service")?;
         Ok(Some(Self {
-            service: service.ok_or_else(|| issuer.error("service is missing"))?,
+            service: service.ok_or_else(|| issuer.missing("service"))?,
             realm: set(issuer, "realm")?.map(|Url(url)| url),
             // The specification wants a minute at least.
             expiration: issuer.time("expiration", 5 * MINUTE, MINUTE)?,

@@ -58,7 +58,7 @@ impl LetsEncrypt {
         let hosts = list(section, "hosts", |found| found.scalar().map(|Host(host)| host))?;
         if hosts.is_empty() {
             // The original asks for a certificate for every name that a stranger sends.
-            return Err(section.error("hosts is missing"));
+            return Err(section.missing("hosts"));
         }
         let directory = set(section, "directoryurl")?.map(|Url(url)| url);
         Ok(Some(Self {

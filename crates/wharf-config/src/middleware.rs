@@ -94,7 +94,7 @@ impl StorageMiddleware {
 
     fn read(item: &Found<'_>) -> Result<Option<Self>, ConfigError> {
         let item = item.section()?;
-        let Some(name) = item.find("name") else { return Err(item.error("name is missing")) };
+        let Some(name) = item.find("name") else { return Err(item.missing("name")) };
         if item.flag("disabled")? {
             return Ok(None);
         }
@@ -113,7 +113,7 @@ impl StorageMiddleware {
 
     fn redirect(options: &Section<'_>) -> Result<Self, ConfigError> {
         let Some(Url(base)) = options.value("baseurl")? else {
-            return Err(options.error("baseurl is missing"));
+            return Err(options.missing("baseurl"));
         };
         let path: String = options.value_or("basepath", String::new())?;
         let path = path.trim_matches('/');
@@ -127,12 +127,13 @@ impl StorageMiddleware {
 impl CloudFront {
     fn read(options: &Section<'_>) -> Result<Self, ConfigError> {
         options.value::<NoFilter>("ipfilteredby")?;
-        let missing = |name: &str| options.error(format!("{name} is missing"));
-        let Base(base) = options.value("baseurl")?.ok_or_else(|| missing("baseurl"))?;
+        let Base(base) = options.value("baseurl")?.ok_or_else(|| options.missing("baseurl"))?;
         Ok(Self {
             base,
-            private_key: options.value("privatekey")?.ok_or_else(|| missing("privatekey"))?,
-            key_pair_id: options.value("keypairid")?.ok_or_else(|| missing("keypairid"))?,
+            private_key: options
+                .value("privatekey")?
+                .ok_or_else(|| options.missing("privatekey"))?,
+            key_pair_id: options.value("keypairid")?.ok_or_else(|| options.missing("keypairid"))?,
             duration: options.value_or("duration", DURATION)?,
         })
     }

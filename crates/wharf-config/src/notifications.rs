@@ -186,7 +186,7 @@ impl Endpoint {
 
 fn target(endpoint: &Section<'_>) -> Result<String, ConfigError> {
     let url = endpoint.find("url").filter(Found::is_set);
-    let Url(url) = url.ok_or_else(|| endpoint.error("url is missing"))?.scalar()?;
+    let Url(url) = url.ok_or_else(|| endpoint.missing("url"))?.scalar()?;
     Ok(url)
 }
 

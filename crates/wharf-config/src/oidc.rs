@@ -61,7 +61,7 @@ impl Oidc {
         let audiences: Vec<String> = list(section, "audience", |found| found.scalar())?;
         if audiences.is_empty() {
             // Whoever asked the same issuer for a token of another service would be let in.
-            return Err(section.error("audience is missing"));
+            return Err(section.missing("audience"));
         }
         Ok(Self {
             issuer,

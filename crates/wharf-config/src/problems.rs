@@ -1,12 +1,14 @@
 //! Everything that is wrong with a configuration, not only what is found first.
 //!
-//! Whoever reads a section stops at its first mistake. So what that is about is taken out, and the rest
-//! is read again, until nothing is found any more.
+//! Whoever reads a section stops at its first mistake. So what that is about is taken out, or put in
+//! if it is missing, and the rest is read again, until nothing is found any more.
+
+use std::collections::BTreeSet;
 
 use crate::{
     ConfigError, Configuration, Document, Place, environment,
-    schema::SCHEMA,
-    tree::{Node, Value},
+    schema::{self, Kind, SCHEMA, join},
+    tree::{Entry, Node, Value},
     yaml::{self, Origin},
 };
 
@@ -52,9 +54,14 @@ impl Configuration {
 
 fn of_tree(mut tree: Node) -> Vec<ConfigError> {
     let mut problems: Vec<ConfigError> = Vec::new();
+    let mut put_in = BTreeSet::new();
     while problems.len() < MOST {
         let Err(error) = Configuration::read(&tree, &mut Vec::new()) else { break };
-        let goes_on = tree.take_out(error.key()) || tree.stand_in(error.key());
+        let missing = error.missing().map(|key| join(error.key(), key));
+        // What stands in can be wrong itself, and is put in once.
+        let goes_on = missing.is_some_and(|path| put_in.insert(path.clone()) && tree.put_in(&path))
+            || tree.take_out(error.key())
+            || tree.stand_in(error.key());
         if !problems.iter().any(|known| known.explains(&error)) && !error.is_of_stand_in() {
             problems.push(error);
         }
@@ -68,12 +75,20 @@ fn of_tree(mut tree: Node) -> Vec<ConfigError> {
 // === impl ConfigError ===
 
 impl ConfigError {
-    /// Whether another error may be there only because of what this one is about, which was taken out.
+    /// Whether another error may be there only because of what this one is about, which was taken out,
+    /// or put in if it was missing.
     fn explains(&self, other: &ConfigError) -> bool {
-        match (self.key(), other.key()) {
-            (own, "") => matches!(own, "" | "version"),
-            (own, other) => {
-                own.strip_prefix(other).is_some_and(|it| it.is_empty() || it.starts_with('.'))
+        let is_at_or_below = |path: &str| {
+            let rest = self.key().strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        match (other.missing(), other.key()) {
+            (None, "") => matches!(self.key(), "" | "version"),
+            (None, key) if key == self.key() => self.missing().is_none(),
+            (None, key) => is_at_or_below(key),
+            (Some(name), key) => {
+                is_at_or_below(&join(key, name))
+                    || (key == self.key() && self.missing() == Some(name))
             }
         }
     }
@@ -126,6 +141,22 @@ impl Node {
         }
     }
 
+    /// Puts in a value for a key that is missing, as its row in the table has it, so that the rest of
+    /// its section can be read; `false` if there is no such section.
+    fn put_in(&mut self, path: &str) -> bool {
+        let Some(kind) = schema::find(path).map(|key| key.kind) else { return false };
+        let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let place = Place::File { name: STAND_IN.into(), line: 0 };
+        let value = Value::Scalar(example(kind).to_owned());
+        let node = Node { place: place.clone(), value };
+        let Some(Node { value: Value::Map(entries), .. }) = self.at_mut(section) else {
+            return false;
+        };
+        entries.retain(|entry| entry.key != name);
+        entries.push(Entry { key: name.to_owned(), place, node });
+        true
+    }
+
     /// Adds the section of a key, without one the version; `false` if it is there, or need not be.
     fn stand_in(&mut self, key: &str) -> bool {
         let section = key.split('.').next().filter(|key| !key.is_empty()).unwrap_or("version");
@@ -139,5 +170,21 @@ impl Node {
         let needed = embedded.into_iter().find(|entry| entry.key == section && !is_there);
         entries.extend(needed.clone());
         needed.is_some()
+    }
+}
+
+/// What could stand there.
+fn example(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "example.org",
+        Kind::Flag => "true",
+        Kind::Number | Kind::Bytes => "1",
+        Kind::Time => "1h",
+        Kind::Path => "/example",
+        Kind::Url => "https://example.org",
+        Kind::Address => ":1",
+        Kind::Pattern => ".",
+        // The last one of them asks for nothing else.
+        Kind::Word(words) => words.last().copied().unwrap_or_default(),
     }
 }

@@ -162,8 +162,8 @@ impl RedisTls {
         let identity = match (certificate, tls.value::<PathBuf>("key")?) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            (Some(_), None) => return Err(tls.error("key is missing")),
-            (None, Some(_)) => return Err(tls.error("certificate is missing")),
+            (Some(_), None) => return Err(tls.missing("key")),
+            (None, Some(_)) => return Err(tls.missing("certificate")),
         };
         let root_cas = tls.items("rootcas")?;
         let root_cas = root_cas.iter().map(Found::scalar).collect::<Result<Vec<_>, _>>()?;

@@ -434,6 +434,17 @@ fn collect(parent: &str, keys: &[Key], paths: &mut Vec<String>) {
     }
 }
 
+/// The row of a path, in which the items of a list are numbers.
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    let mut keys = SCHEMA;
+    let mut found = None;
+    for part in path.split('.').filter(|part| part.parse::<usize>().is_err()) {
+        let key = keys.iter().find(|key| key.name == part)?;
+        (keys, found) = (key.keys(), Some(key));
+    }
+    found
+}
+
 /// The path of a key.
 pub(crate) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }

@@ -49,6 +49,11 @@ impl<'a> Section<'a> {
         ConfigError::new(self.place.clone(), &self.path, problem)
     }
 
+    /// An error about a key that has to be there.
+    pub(crate) fn missing(&self, key: &str) -> ConfigError {
+        ConfigError::missing_in(self.place.clone(), &self.path, key)
+    }
+
     /// What stands at a key; a null is nothing.
     pub(crate) fn find(&self, key: &str) -> Option<Found<'a>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;

@@ -66,7 +66,7 @@ impl Tls {
             (Some(_), Some(_)) => {
                 Err(tls.error(format!("{key} and letsencrypt are two ways to a certificate")))
             }
-            (None, None) => Err(tls.error(format!("{key} is missing"))),
+            (None, None) => Err(tls.missing(key)),
         };
         let tls = Self {
             certificate: file("certificate")?,

@@ -59,6 +59,20 @@ impl Node {
         }
     }
 
+    /// What stands at a path, in which the items of a list are numbers; all of it at none.
+    pub(crate) fn at_mut(&mut self, path: &str) -> Option<&mut Self> {
+        if path.is_empty() {
+            return Some(self);
+        }
+        let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+        let node = match &mut self.value {
+            Value::Map(entries) => &mut entries.iter_mut().find(|entry| entry.key == first)?.node,
+            Value::List(items) => items.get_mut(first.parse::<usize>().ok()?)?,
+            Value::Null | Value::Scalar(_) => return None,
+        };
+        node.at_mut(rest)
+    }
+
     /// Spells out the words among the top-level keys that offer a choice: `storage: inmemory`.
     pub(crate) fn spell_out_choices(&mut self, keys: &[Key]) {
         let Value::Map(entries) = &mut self.value else { return };

@@ -118,10 +118,11 @@ impl Platforms {
 
 impl Platform {
     fn read(item: &Section<'_>) -> Result<Self, ConfigError> {
-        let missing = |key| item.error(format!("{key} is missing"));
         Ok(Self {
-            architecture: item.value("architecture")?.ok_or_else(|| missing("architecture"))?,
-            os: item.value("os")?.ok_or_else(|| missing("os"))?,
+            architecture: item
+                .value("architecture")?
+                .ok_or_else(|| item.missing("architecture"))?,
+            os: item.value("os")?.ok_or_else(|| item.missing("os"))?,
         })
     }
 }

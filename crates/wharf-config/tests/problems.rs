@@ -43,6 +43,7 @@ validation:
         "c.yml:10: http.addr: ",
         "c.yml:11: http.net: ",
         "c.yml:12: http.tls: key is missing",
+        "c.yml:12: http.tls.minimumtls: ",
         "c.yml:13: http.draintimeout: ",
         "c.yml:17: notifications.endpoints.0.timeout: ",
         "c.yml:18: notifications.endpoints.1.url: ",
@@ -74,6 +75,74 @@ fn what_is_missing_hides_nothing() {
             assert!(found.iter().any(|found| found.contains(expected)), "{file}: {found:?}");
         }
     }
+}
+
+#[test]
+fn what_a_section_lacks_does_not_hide_what_else_is_wrong_in_it() {
+    let file = "\
+version: 0.1
+storage:
+  s3: {region: r, regionendpoint: 'a b', storageclass: COLD, chunksize: 1}
+auth:
+  token: {signingalgorithms: [none], jwks: /j, jwksrefresh: 1}
+middleware:
+  storage:
+    - {name: cloudfront, options: {duration: soon}}
+    - {options: {}}
+http:
+  tls:
+    letsencrypt: {directoryurl: 'not a url'}
+    clientauth: perhaps
+notifications:
+  endpoints:
+    - {timeout: later, schema: v9}
+redis: {addrs: ['a:1'], tls: {certificate: /c, enabled: perhaps}}
+health:
+  file: [{interval: soon}]
+  http: [{statuscode: 9, threshold: few}]
+  tcp: [{timeout: late}]
+validation:
+  manifests: {indexes: {platforms: list, platformlist: [{os: linux}]}}
+";
+    let expected = [
+        "c.yml:3: storage.s3: bucket is missing",
+        "c.yml:3: storage.s3.regionendpoint: ",
+        "c.yml:3: storage.s3.storageclass: ",
+        "c.yml:5: auth.token: realm is missing",
+        "c.yml:5: auth.token: issuer is missing",
+        "c.yml:5: auth.token: service is missing",
+        "c.yml:5: auth.token.jwksrefresh: ",
+        "c.yml:5: auth.token.signingalgorithms.0: ",
+        "c.yml:8: middleware.storage.0.options: baseurl is missing",
+        "c.yml:8: middleware.storage.0.options: privatekey is missing",
+        "c.yml:8: middleware.storage.0.options: keypairid is missing",
+        "c.yml:8: middleware.storage.0.options.duration: ",
+        "c.yml:9: middleware.storage.1: name is missing",
+        "c.yml:12: http.tls.letsencrypt: hosts is missing",
+        "c.yml:12: http.tls.letsencrypt: cachefile is missing",
+        "c.yml:12: http.tls.letsencrypt.directoryurl: ",
+        "c.yml:13: http.tls.clientauth: ",
+        "c.yml:16: notifications.endpoints.0: url is missing",
+        "c.yml:16: notifications.endpoints.0.timeout: ",
+        "c.yml:16: notifications.endpoints.0.schema: ",
+        "c.yml:17: redis.tls: key is missing",
+        "c.yml:17: redis.tls.enabled: ",
+        "c.yml:19: health.file.0: file is missing",
+        "c.yml:19: health.file.0.interval: ",
+        "c.yml:20: health.http.0: uri is missing",
+        "c.yml:20: health.http.0.statuscode: ",
+        "c.yml:20: health.http.0.threshold: ",
+        "c.yml:21: health.tcp.0: addr is missing",
+        "c.yml:21: health.tcp.0.timeout: ",
+        "c.yml:23: validation.manifests.indexes.platformlist.0: architecture is missing",
+    ];
+    let mut found = problems(file, &[]);
+    found.sort_by_key(|found| expected.iter().position(|expected| found.starts_with(expected)));
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}: {expected}\n{found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Credentials {
         let key: Option<Secret> = optional(section, "accountkey")?;
         match (word(&credentials, "type", TYPES)?, key) {
             (None | Some(SHARED_KEY), Some(key)) => Ok(Self::SharedKey(key)),
-            (Some(SHARED_KEY), None) => Err(section.error("accountkey is missing")),
+            (Some(SHARED_KEY), None) => Err(section.missing("accountkey")),
             (Some(CLIENT_SECRET), _) => Ok(Self::ClientSecret {
                 client: required(&credentials, "clientid")?,
                 tenant: required(&credentials, "tenantid")?,

@@ -54,7 +54,7 @@ impl Client {
 pub(super) fn required(section: &Section<'_>, key: &str) -> Result<String, ConfigError> {
     match section.value(key)? {
         Some(Text(text)) => Ok(text),
-        None => Err(section.error(format!("{key} is missing"))),
+        None => Err(section.missing(key)),
     }
 }
 
