@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: the documents that are generated from tables in the code.
 
 mod configuration;
+mod keys;
 
 use crate::files::{self, Generated};
 use crate::{Outcome, layers, workspace, workspace::Workspace};
@@ -8,8 +9,8 @@ use crate::{Outcome, layers, workspace, workspace::Workspace};
 const LAYERS_BEGIN: &str = "<!-- layers:begin -->";
 const LAYERS_END: &str = "<!-- layers:end -->";
 
-/// Generate docs/api.md from the route table, docs/configuration.md and docs/config.schema.json from the
-/// table of keys, and the layer table of ARCHITECTURE.md.
+/// Generate docs/api.md from the route table, docs/configuration.md, docs/config.schema.json and
+/// docs/parity-keys.md from the table of keys, and the layer table of ARCHITECTURE.md.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail if a file is not up to date
@@ -21,6 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome {
     let mut files = vec![api(), architecture()?];
     files.extend(configuration::documents());
+    files.push(keys::document());
     files::settle(&files, args.check, "codegen")
 }
 
