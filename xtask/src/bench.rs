@@ -20,6 +20,7 @@ use crate::{Outcome, files};
 mod abort;
 mod bucket;
 mod chart;
+mod collect;
 mod configs;
 mod connection;
 mod content;
@@ -80,8 +81,18 @@ pub(crate) struct Args {
     /// Wharf beside Wharf with metrics, access log and an endpoint for events, instead of peers
     #[arg(long, conflicts_with = "hostile")]
     observed: bool,
+    /// Garbage collection beside distribution's on a store of a million blobs, and fsck beside sha256sum
+    #[arg(long, conflicts_with_all = ["hostile", "observed"])]
+    collect: bool,
+    /// With --collect, how many blobs the store has; it takes 11 kB of memory or disk for each
+    #[arg(long, value_name = "COUNT", requires = "collect")]
+    blobs: Option<u64>,
+    /// With --collect, where the stores are; those that are there (many, full) are used, and all are kept
+    #[arg(long, value_name = "PATH", requires = "collect")]
+    folder: Option<PathBuf>,
     /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md; with --hostile,
-    /// docs/benchmarks-hostile.md; with --observed, docs/benchmarks-observed.md)
+    /// docs/benchmarks-hostile.md; with --observed, docs/benchmarks-observed.md; with --collect,
+    /// docs/benchmarks-collect.md)
     #[arg(long)]
     write_docs: bool,
 }
@@ -105,6 +116,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     if args.observed {
         return observed::run(args);
+    }
+    if args.collect {
+        return collect::run(args);
     }
     let workspace = Workspace::load()?;
     let target = workspace.target("bench")?;

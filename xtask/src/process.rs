@@ -175,6 +175,11 @@ impl Background {
         }
     }
 
+    /// What came of it, if it has ended by itself.
+    pub(crate) fn status(&mut self) -> Outcome<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// The process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

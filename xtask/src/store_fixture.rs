@@ -14,8 +14,8 @@ use crate::Outcome;
 
 /// Write a store with many small blobs, images of them, and some garbage.
 ///
-/// Layers are empty files that bear the name of a digest, so that a store of a million blobs needs
-/// folders and links only; manifests and configurations are real.
+/// Layers are empty files that bear the name of a digest, unless they are to have bytes, so that a store
+/// of a million blobs needs folders and links only; manifests and configurations are real.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where; must not exist
@@ -32,16 +32,37 @@ pub(crate) struct Args {
     /// How many blobs nothing refers to, for every hundred that something does
     #[arg(long, default_value_t = 1)]
     garbage: u64,
+    /// How many bytes a layer has; then it is as its digest says
+    #[arg(long, default_value_t = 0, value_name = "BYTES")]
+    layer_size: usize,
 }
 
 /// What is written below.
 struct Store {
     root: PathBuf,
     layers: u64,
+    layer_size: usize,
 }
 
 /// Everything is older than any grace period.
 const AGE: Duration = Duration::from_secs(48 * 60 * 60);
+
+// === impl Args ===
+
+impl Args {
+    /// A store with so many blobs, a tenth of them manifests.
+    pub(crate) fn many(folder: PathBuf, blobs: u64) -> Self {
+        let (manifests, repositories) = (blobs / 10, (blobs / 1000).max(1));
+        Self { folder, blobs, manifests, repositories, garbage: 1, layer_size: 0 }
+    }
+
+    /// A store with so many layers of real bytes.
+    pub(crate) fn full(folder: PathBuf, layers: u64, layer_size: usize) -> Self {
+        let manifests = (layers / 8).max(1);
+        let blobs = layers + 2 * manifests;
+        Self { folder, blobs, manifests, repositories: 4, garbage: 0, layer_size }
+    }
+}
 
 /// Writes the store.
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -49,7 +70,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(format!("{} exists", args.folder.display()).into());
     }
     let layers = (args.blobs / args.manifests.max(1)).saturating_sub(2);
-    let store = Store { root: args.folder.join("docker/registry/v2"), layers };
+    let root = args.folder.join("docker/registry/v2");
+    let store = Store { root, layers, layer_size: args.layer_size };
     let workers = thread::available_parallelism()?.get() as u64;
     thread::scope(|scope| {
         let running: Vec<_> = (0..workers)
@@ -96,7 +118,8 @@ impl Store {
             let digest = self.layer(&format!("layer {layer} of {number}"))?;
             link(&folder.join("_layers"), &digest)?;
             layers.push(format!(
-                r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{digest}","size":0}}"#
+                r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{digest}","size":{}}}"#,
+                self.layer_size
             ));
         }
         let manifest = format!(
@@ -119,8 +142,13 @@ impl Store {
         Ok(digest)
     }
 
-    /// A blob without bytes, by the name of others.
+    /// A blob of bytes that no other one has; without bytes, by the name of others.
     fn layer(&self, name: &str) -> Outcome<Digest> {
+        if self.layer_size > 0 {
+            let mut bytes = name.as_bytes().repeat(self.layer_size / name.len() + 1);
+            bytes.truncate(self.layer_size);
+            return self.blob(&bytes);
+        }
         let digest = Digest::sha256(name.as_bytes());
         file(&self.data(&digest), b"")?;
         Ok(digest)

@@ -121,7 +121,7 @@ fn debian() -> Option<PathBuf> {
     process::find("docker-registry")
 }
 
-fn distribution(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
+pub(crate) fn distribution(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
     match process::find("registry") {
         Some(path) => Ok(Some(path)),
         None => ci::distribution(workspace),

@@ -37,6 +37,12 @@ pub(crate) fn thread_cpu_seconds() -> f64 {
     nanoseconds.unwrap_or(0_u64) as f64 / 1e9
 }
 
+/// The CPU-seconds that children of this process used which have ended, and theirs.
+pub(crate) fn ended_cpu_seconds() -> f64 {
+    let own = read(std::process::id(), "stat").and_then(|stat| parse(&stat));
+    own.map_or(0, |stat| stat.ended) as f64 / TICKS
+}
+
 /// The memory of a process and its descendants.
 pub(crate) fn memory(pid: u32) -> Memory {
     let statuses = family(pid).into_keys().filter_map(|pid| read(pid, "status"));
