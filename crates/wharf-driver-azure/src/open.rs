@@ -21,7 +21,11 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         // Blocks that no list names are gone after a week.
         orphans: None,
     };
-    let settings = wharf_driver_object::Options::lasting(&options.root, create_if_absent);
+    let settings = wharf_driver_object::Options {
+        // An account with a hierarchical namespace goes from folder to folder.
+        byte_order: false,
+        ..wharf_driver_object::Options::lasting(&options.root, create_if_absent)
+    };
     ObjectDriver::new("azure", store, settings)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))
 }

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content, FileRegion};
 use wharf_driver::{
-    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
+    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use crate::{
@@ -155,6 +155,7 @@ impl Driver for FsDriver {
             presign: false,
             persistent: true,
             remote: false,
+            flat_lists: false,
             optimistic_sessions: false,
         }
     }
@@ -245,6 +246,11 @@ impl Driver for FsDriver {
         request: ListRequest<'_>,
     ) -> Vec<Result<Listing>> {
         each::lists(&self.tree, folder, paths, request).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
+        Err(Error::new(ErrorKind::Unsupported, folder))
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -12,6 +12,7 @@ const FILESYSTEM: Capabilities = Capabilities {
     presign: false,
     persistent: true,
     remote: false,
+    flat_lists: false,
     optimistic_sessions: false,
 };
 

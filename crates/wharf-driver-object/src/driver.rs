@@ -8,8 +8,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, GetRange, ObjectMeta, memory::InMemory};
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
-    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
+    Opened, PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     buffer::Memory,
     chain::{Chain, Link},
     direct::DirectUpload,
-    listing,
+    flat, listing,
     objects::Objects,
     orphans,
     pieces::full,
@@ -45,6 +45,7 @@ impl ObjectDriver {
             presign: store.signer.is_some(),
             persistent: options.persistent,
             remote: true,
+            flat_lists: options.byte_order && store.pages.is_some(),
             optimistic_sessions: true,
             ..Capabilities::default()
         };
@@ -154,6 +155,15 @@ impl Driver for ObjectDriver {
 
     async fn list(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Listing> {
         listing::page(&self.objects, folder, request).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        match &self.objects.store.pages {
+            Some(pages) if self.capabilities.flat_lists => {
+                flat::page(&self.objects, &**pages, folder, request).await
+            }
+            _ => Err(Error::new(ErrorKind::Unsupported, folder)),
+        }
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

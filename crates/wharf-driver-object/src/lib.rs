@@ -51,6 +51,7 @@ mod upload;
 
 // The driver.
 mod driver;
+mod flat;
 mod listing;
 
 pub use assemble::ReadBack;

@@ -21,7 +21,7 @@ use wharf_driver::{Entry, EntryKind, ListRequest, Listing, Result, StoragePath};
 use crate::objects::Objects;
 
 /// The most keys that stores give at once.
-const MOST: usize = 1000;
+pub(crate) const MOST: usize = 1000;
 
 /// A page on its way.
 struct Scan<'a> {

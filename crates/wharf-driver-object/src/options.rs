@@ -18,6 +18,8 @@ pub struct Options {
     /// Whether the store's client has multipart uploads; without them, large content does not go
     /// straight to its place.
     pub multipart: bool,
+    /// Whether the store gives the keys below a prefix, however deep they are, in their byte order.
+    pub byte_order: bool,
     /// How long one request may take, its retries included, and one read of a body.
     pub patience: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             persistent: false,
             memory: 512 << 20,
             multipart: true,
+            byte_order: true,
             patience: Duration::from_secs(300),
         }
     }

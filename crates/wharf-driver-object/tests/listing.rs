@@ -5,8 +5,8 @@
 mod support;
 
 use support::TestStore;
-use wharf_driver::{Driver, ListRequest, PutMode, StoragePath};
-use wharf_driver_object::Options;
+use wharf_driver::{Driver, ErrorKind, ListRequest, PutMode, StoragePath};
+use wharf_driver_object::{ObjectDriver, Options};
 
 fn path(text: &str) -> StoragePath {
     StoragePath::parse(text).unwrap()
@@ -117,4 +117,41 @@ async fn content_and_a_folder_of_one_name_are_listed_once() {
         }
         assert_eq!(seen, ["a", "a-b", "b"], "by {limit}");
     }
+}
+
+#[tokio::test]
+async fn content_at_any_depth_costs_a_list() {
+    for store in [TestStore::new(), TestStore::new().without_start()] {
+        let driver = store.driver(Options { prefix: "some/root".into(), ..Options::default() });
+        for number in 0..1200 {
+            let at = path(&format!("tags/v{number:04}/current/link"));
+            driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
+        }
+        store.calls();
+        let request = ListRequest { after: None, limit: 100 };
+        let page = driver.list_below(&path("tags"), request).await.unwrap();
+        assert_eq!((page.files.len(), page.more, store.calls().len()), (100, true, 1));
+        // All that the store gives at once.
+        let request = ListRequest { after: Some("v00000"), limit: 5000 };
+        let page = driver.list_below(&path("tags"), request).await.unwrap();
+        assert_eq!(page.files[0].path, "v0001/current/link");
+        assert!(page.files.len() >= 999 && page.more && store.calls().len() == 1);
+        let request = ListRequest { after: Some("v1149"), limit: 5000 };
+        let page = driver.list_below(&path("tags"), request).await.unwrap();
+        assert_eq!((page.files.len(), page.more), (51, false));
+        assert_eq!(page.files[0].path, "v1149/current/link");
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_another_order_is_not_asked_for_everything() {
+    let store = TestStore::new();
+    let other = store.driver(Options { byte_order: false, ..Options::default() });
+    for driver in [other, ObjectDriver::in_memory()] {
+        assert!(!driver.capabilities().flat_lists);
+        let request = ListRequest { after: None, limit: 1 };
+        let refused = driver.list_below(&path("tags"), request).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    }
+    assert!(store.calls().is_empty());
 }

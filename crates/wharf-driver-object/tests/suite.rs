@@ -18,6 +18,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     presign: false,
     persistent: false,
     remote: true,
+    flat_lists: false,
     optimistic_sessions: true,
 };
 
@@ -40,4 +41,8 @@ fn paged() -> Subject {
 }
 
 driver_suite!(over_memory, capabilities: CAPABILITIES, new: memory);
-driver_suite!(with_pages_below_a_prefix, capabilities: CAPABILITIES, new: paged);
+driver_suite!(
+    with_pages_below_a_prefix,
+    capabilities: Capabilities { flat_lists: true, ..CAPABILITIES },
+    new: paged,
+);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use wharf_content::{ByteRange, Content};
 
-use crate::{Checkpoint, Result, StoragePath, Upload};
+use crate::{Checkpoint, Error, ErrorKind, Result, StoragePath, Upload};
 
 /// How many of many small operations are under way, unless a driver knows better.
 const READS: usize = 16;
@@ -72,6 +72,14 @@ pub trait Driver: Debug + Send + Sync + 'static {
         let paths: Vec<_> = paths.iter().map(|path| folder.append(path)).collect();
         let lists = stream::iter(paths).map(|path| async move { self.list(&path, request).await });
         lists.buffered(READS).collect().await
+    }
+
+    /// Content below a folder, at any depth, in the byte order of its paths from there: at most as much
+    /// as is asked for, less where the driver gives less at once, but some unless there is none.
+    /// `request.after` is any text here. `Unsupported` without [`Capabilities::flat_lists`].
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
+        Err(Error::new(ErrorKind::Unsupported, folder).because("its folders are listed one by one"))
     }
 
     /// Removes content, durably; `NotFound` if there is none.
@@ -172,8 +180,11 @@ pub struct Capabilities {
     pub presign: bool,
     /// What is stored outlives the process.
     pub persistent: bool,
-    /// Each operation is a request to another machine: it takes long, and may cost money.
+    /// Each operation is a request to another machine: it takes long, and may cost money. What it has
+    /// acknowledged is durable, be it a draft or forgotten.
     pub remote: bool,
+    /// [`Driver::list_below`] gives content at any depth for the price of one list.
+    pub flat_lists: bool,
     /// Nobody holds an upload session: any number of writers may take it up, and the first one to
     /// save goes on. The others are told [`ErrorKind::Busy`](crate::ErrorKind::Busy) when they want to
     /// save or earlier, and bytes of two are never mixed. Such a driver may gather bytes in memory, so that a
@@ -255,6 +266,24 @@ pub enum EntryKind {
     File,
     /// Something with children.
     Folder,
+}
+
+/// Content below a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// In the byte order of their paths.
+    pub files: Vec<File>,
+    /// Whether there are files after these.
+    pub more: bool,
+}
+
+/// Content, as a list of all that is below a folder shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// From the folder on. It need not be a [`StoragePath`], if somebody else has put it there.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// What a presigned URL is to answer.

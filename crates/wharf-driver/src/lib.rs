@@ -9,8 +9,8 @@ mod upload;
 
 pub use adapters::{Checked, Limited, Named, Prefixed};
 pub use driver::{
-    Capabilities, Driver, Entry, EntryKind, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    PutMode, PutOutcome, Ready,
+    Capabilities, Contents, Driver, Entry, EntryKind, File, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, PutMode, PutOutcome, Ready,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryDriver;

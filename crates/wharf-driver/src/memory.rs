@@ -13,8 +13,8 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 
 use crate::{
-    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
+    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use self::{
@@ -138,6 +138,11 @@ impl Driver for MemoryDriver {
             each.push(self.list(&folder.append(path), request).await);
         }
         each
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
+        Err(Error::new(ErrorKind::Unsupported, folder))
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -13,6 +13,7 @@ const MEMORY: Capabilities = Capabilities {
     presign: false,
     persistent: false,
     remote: false,
+    flat_lists: false,
     optimistic_sessions: false,
 };
 

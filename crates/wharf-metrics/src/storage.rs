@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
-    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use crate::{
@@ -205,6 +205,10 @@ impl Driver for MeasuredDriver {
         request: ListRequest<'_>,
     ) -> Vec<Result<Listing>> {
         self.timed(Action::List, self.inner.list_each(folder, paths, request)).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.timed(Action::List, self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

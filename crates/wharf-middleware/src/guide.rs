@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::ByteRange;
 use wharf_driver::{
-    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 use crate::Way;
@@ -81,6 +81,10 @@ impl Driver for Guide {
         request: ListRequest<'_>,
     ) -> Vec<Result<Listing>> {
         self.inner.list_each(folder, paths, request).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.inner.list_below(folder, request).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -12,6 +12,7 @@ const MEMORY: Capabilities = Capabilities {
     presign: true,
     persistent: false,
     remote: false,
+    flat_lists: false,
     optimistic_sessions: false,
 };
 

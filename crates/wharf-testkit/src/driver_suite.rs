@@ -128,7 +128,7 @@ macro_rules! driver_suite {
                 names_come_in_byte_order, every_page_size_gives_the_same_names,
                 a_page_starts_after_any_name, the_root_is_listed,
                 changes_are_seen_at_once, another_sees_changes_at_once, many_names_are_paged,
-                many_lists_are_like_each,
+                many_lists_are_like_each, content_at_any_depth_is_listed,
             );
             $crate::driver_suite_group!(removal, $capabilities, $new;
                 deleted_content_is_gone, deleting_nothing_is_not_found, a_folder_is_not_deleted_as_content,

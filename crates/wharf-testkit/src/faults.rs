@@ -16,9 +16,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
-    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
+    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
+
+mod flat;
 
 /// Wraps a driver and fails where it is told to.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct FaultyDriver {
     inner: Arc<dyn Driver>,
     faults: Arc<Faults>,
     remote: bool,
+    /// How many files a list of all below a folder has at most.
+    gives: usize,
 }
 
 /// What fails; shared with the sessions of the driver.
@@ -102,13 +106,20 @@ impl FaultyDriver {
     /// Wraps a driver; nothing fails yet.
     pub fn new(inner: Arc<dyn Driver>) -> Self {
         let remote = inner.capabilities().remote;
-        Self { inner, faults: Arc::default(), remote }
+        Self { inner, faults: Arc::default(), remote, gives: 1000 }
     }
 
-    /// Has each call be a request to another machine, which is worth counting.
+    /// Has each call be a request to another machine, which is worth counting and lists as stores of
+    /// objects do.
     #[must_use]
     pub fn remote(self) -> Self {
         Self { remote: true, ..self }
+    }
+
+    /// As [`FaultyDriver::remote`]; a list of all that is below a folder brings so many files at once.
+    #[must_use]
+    pub fn giving(self, files: usize) -> Self {
+        Self { gives: files, ..self.remote() }
     }
 
     /// The switch for its faults.
@@ -193,7 +204,8 @@ impl Driver for FaultyDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { remote: self.remote, ..self.inner.capabilities() }
+        let inner = self.inner.capabilities();
+        Capabilities { remote: self.remote, flat_lists: self.remote || inner.flat_lists, ..inner }
     }
 
     fn ready(&self) -> Option<&dyn Ready> {
@@ -245,6 +257,16 @@ impl Driver for FaultyDriver {
             each.push(self.list(&folder.append(path), request).await);
         }
         each
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let listed = async {
+            match self.remote && !self.inner.capabilities().flat_lists {
+                true => flat::below(&*self.inner, folder, request, self.gives).await,
+                false => self.inner.list_below(folder, request).await,
+            }
+        };
+        self.faults.run(Call::List, folder, listed).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 
 use crate::{
-    Capabilities, Checkpoint, Driver, Error, ErrorKind, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
+    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Checks what goes in and what comes out.
@@ -122,6 +122,11 @@ impl Driver for Checked {
         }
         let each = self.inner.list_each(folder, paths, request).await;
         checked_each((folder, paths), each, |path, page| in_order(path, page, request))
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        has_room(folder, request)?;
+        flat(folder, self.inner.list_below(folder, request).await?, request)
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
@@ -263,6 +268,17 @@ fn in_order(folder: &StoragePath, page: Listing, request: ListRequest<'_>) -> Re
     let sound = page.entries.len() <= request.limit
         && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
         && page.entries.is_sorted_by(|a, b| a.name < b.name);
+    sound.then_some(page).ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")
+    })
+}
+
+fn flat(folder: &StoragePath, page: Contents, request: ListRequest<'_>) -> Result<Contents> {
+    let first = page.files.first().map(|file| file.path.as_str());
+    let sound = page.files.len() <= request.limit
+        && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
+        && page.files.is_sorted_by(|a, b| a.path < b.path)
+        && !(page.more && page.files.is_empty());
     sound.then_some(page).ok_or_else(|| {
         Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")
     })

@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 use wharf_content::{ByteRange, Content};
 
 use crate::{
-    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Lets a number of operations in at once (`maxthreads`); the others wait for their turn, in order.
@@ -109,6 +109,10 @@ impl Driver for Limited {
         request: ListRequest<'_>,
     ) -> Vec<Result<Listing>> {
         self.permits.hold(self.inner.list_each(folder, paths, request)).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.permits.hold(self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

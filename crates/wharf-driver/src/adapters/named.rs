@@ -8,8 +8,8 @@ use tracing::{Instrument, debug_span};
 use wharf_content::{ByteRange, Content};
 
 use crate::{
-    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Puts the driver's name into every error, and every operation into a span at debug level.
@@ -113,6 +113,10 @@ impl Driver for Named {
     ) -> Vec<Result<Listing>> {
         told_each(self.name(), "list_each", folder, self.inner.list_each(folder, paths, request))
             .await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        told(self.name(), "list_below", folder, self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 
 use crate::{
-    Capabilities, Checkpoint, Driver, ListRequest, Listing, Metadata, Opened, PresignRequest,
-    Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
 };
 
 /// Puts a folder in front of every path (`rootdirectory`). Errors name the whole path, which is
@@ -92,6 +92,10 @@ impl Driver for Prefixed {
         request: ListRequest<'_>,
     ) -> Vec<Result<Listing>> {
         self.inner.list_each(&self.real(folder), paths, request).await
+    }
+
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.inner.list_below(&self.real(folder), request).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
