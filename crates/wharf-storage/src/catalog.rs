@@ -1,5 +1,6 @@
 //! Walks and removes repositories.
 
+mod signs;
 mod walk;
 
 use std::sync::Arc;
@@ -9,9 +10,15 @@ use wharf_core::{ErrorKind, Page, PageRequest, RepositoryEnumerator, RepositoryR
 use wharf_driver::{Driver, ListRequest};
 use wharf_reference::RepositoryName;
 
-use crate::{error::StorageResult, layout, page::cut, store::Store};
+use crate::{
+    error::StorageResult,
+    flat::{self, Found, Rest},
+    layout,
+    page::cut,
+    store::Store,
+};
 
-use self::walk::Walk;
+use self::{signs::Own, walk::Walk};
 
 /// The repositories of a registry.
 pub(crate) struct Catalog {
@@ -40,13 +47,25 @@ impl Catalog {
     }
 
     async fn page(&self, page: PageRequest, wanted: Wanted) -> Result<Page<RepositoryName>> {
-        let mut walk = Walk::after(&*self.store.driver, page.after.as_deref(), wanted);
-        let mut found = Vec::new();
         // One more than asked for tells whether there is another page.
-        while found.len() <= page.limit {
-            let most = page.limit.saturating_add(1) - found.len();
-            let Some(name) = walk.next(most).await? else { break };
-            found.push(name);
+        let most = page.limit.saturating_add(1);
+        let driver = &*self.store.driver;
+        let Found { names, rest } = match wanted {
+            Wanted::Manifests => {
+                let folder = layout::repositories();
+                flat::names(driver, &folder, &Own { driver }, page.after, most).await?
+            }
+            Wanted::Anything => Found { names: Vec::new(), rest: Rest::After(page.after) },
+        };
+        let names = names.iter().map(|name| RepositoryName::parse(name));
+        let mut found: Vec<_> = names.filter_map(Result::ok).collect();
+        if let Rest::After(after) = rest {
+            let mut walk = Walk::after(driver, after.as_deref(), wanted);
+            while found.len() < most
+                && let Some(name) = walk.next(most - found.len()).await?
+            {
+                found.push(name);
+            }
         }
         Ok(cut(found, page.limit))
     }

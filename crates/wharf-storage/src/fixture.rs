@@ -10,6 +10,7 @@ use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, MemoryDriver, PutMode, StoragePath};
 use wharf_manifest::{Built, Descriptor, ImageBuilder, MediaType};
 use wharf_reference::{RepositoryName, Tag, TagOrDigest};
+use wharf_testkit::faults::FaultyDriver;
 
 use crate::{
     Options, layout,
@@ -42,8 +43,20 @@ impl Fixture {
         Self::over(self.driver.clone(), options)
     }
 
+    /// A process to which the same store is another machine, which lists so many files at once.
+    pub(crate) fn far(&self, files: usize) -> Self {
+        let driver = FaultyDriver::new(Arc::new(self.driver.clone())).giving(files);
+        let options = Options { delete: true, ..Options::default() };
+        Self::of(self.driver.clone(), Store::new(Arc::new(driver), options))
+    }
+
     fn over(driver: MemoryDriver, options: Options) -> Self {
-        let store = Arc::new(Store::new(Arc::new(driver.clone()), options));
+        let store = Store::new(Arc::new(driver.clone()), options);
+        Self::of(driver, store)
+    }
+
+    fn of(driver: MemoryDriver, store: Store) -> Self {
+        let store = Arc::new(store);
         let name = RepositoryName::parse("library/app").unwrap();
         Self { driver, scope: Scope { store, name, context: RequestContext::default() } }
     }

@@ -145,6 +145,11 @@ pub(crate) fn tag_history_link(name: &RepositoryName, tag: &Tag, digest: &Digest
     path(format_args!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}/index/{parts}/{LINK}"))
 }
 
+/// The link that says that a tag once pointed to a manifest, from the folder of the tag on.
+pub(crate) fn tag_history_below(digest: &Digest) -> StoragePath {
+    path(format_args!("index/{}/{LINK}", Parts(digest)))
+}
+
 // === referrers ===
 
 /// The marker that the referrers of a repository are complete.

@@ -7,6 +7,7 @@ mod digests;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod flat;
 mod hints;
 mod key;
 mod layout;

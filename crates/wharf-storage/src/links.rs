@@ -75,6 +75,12 @@ pub(crate) async fn remove(driver: &dyn Driver, link: &StoragePath) -> Result<bo
     driver.delete_below(&folder).await.stored()
 }
 
+/// Whether content of this size may be a link: it is all that can be known without reading it.
+pub(crate) fn may_be(size: u64) -> bool {
+    let length = |algorithm: &Algorithm| algorithm.name().len() + 1 + 2 * algorithm.size();
+    Algorithm::ALL.iter().any(|algorithm| length(algorithm) as u64 == size)
+}
+
 /// Whether small content is there, but can never be read: too long, or not even a file.
 pub(crate) fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::TooLarge { .. } | ErrorKind::InvalidPath | ErrorKind::Corrupt)

@@ -4,6 +4,8 @@
 //! it ever pointed to (`index`). It exists as long as its current link can be read: the current link
 //! is written last and removed first.
 
+mod signs;
+
 use std::future::{Future, ready};
 
 use async_trait::async_trait;
@@ -14,9 +16,18 @@ use wharf_driver::{EntryKind, ListRequest};
 use wharf_reference::Tag;
 
 use crate::{
-    catalog, children::PAGE, digests, error::StorageResult, layout, links, manifests::find,
-    page::cut, store::Scope,
+    catalog,
+    children::PAGE,
+    digests,
+    error::StorageResult,
+    flat::{self, Rest},
+    layout, links,
+    manifests::find,
+    page::cut,
+    store::Scope,
 };
+
+use self::signs::{Current, Pointing};
 
 /// The tags of one repository.
 pub(crate) struct Tags {
@@ -67,23 +78,41 @@ impl Tags {
     /// Removes a tag and what is left of it; `false` if there was none.
     async fn remove(&self, tag: &Tag) -> Result<bool> {
         let _turn = self.scope.store.turns.tag(&self.scope.name, tag).await;
-        self.drop_links(tag).await
+        let current = layout::tag_current(&self.scope.name, tag);
+        let existed = self.scope.vault().unlink(&current).await?;
+        self.drop_history(tag).await?;
+        Ok(existed)
     }
 
     /// Removes a tag, unless it points to something else by now.
     pub(crate) async fn remove_from(&self, tag: &Tag, digest: &Digest) -> Result<()> {
         let _turn = self.scope.store.turns.tag(&self.scope.name, tag).await;
         if self.current(tag).await? == Some(*digest) {
-            self.drop_links(tag).await?;
+            self.scope.vault().forget(&layout::tag_current(&self.scope.name, tag)).await?;
+            self.drop_history(tag).await?;
         }
         Ok(())
     }
 
-    async fn drop_links(&self, tag: &Tag) -> Result<bool> {
-        let name = &self.scope.name;
-        let existed = self.scope.vault().unlink(&layout::tag_current(name, tag)).await?;
-        self.scope.driver().delete_below(&layout::tag(name, tag)).await.stored()?;
-        Ok(existed)
+    async fn drop_history(&self, tag: &Tag) -> Result<()> {
+        let folder = layout::tag(&self.scope.name, tag);
+        self.scope.driver().delete_below(&folder).await.stored().map(drop)
+    }
+
+    /// Every tag that points to a manifest, and perhaps some that do not.
+    pub(crate) async fn pointing(&self, digest: &Digest) -> Result<Vec<Tag>> {
+        let links = Pointing { history: layout::tag_history_below(digest) };
+        let folder = layout::tags(&self.scope.name);
+        let found = flat::names(self.scope.driver(), &folder, &links, None, usize::MAX).await?;
+        let mut tags = parsed(found.names);
+        let mut rest = found.rest;
+        while let Rest::After(after) = rest {
+            let batch = self.batch(after.as_deref(), PAGE).await?;
+            let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
+            tags.extend(pointing.map(|(tag, _)| tag));
+            rest = batch.next.into();
+        }
+        Ok(tags)
     }
 
     /// The tags among the next `limit` folders.
@@ -122,17 +151,18 @@ impl TagStore for Tags {
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<Tag>> {
-        let mut found: Vec<Tag> = Vec::new();
-        let mut after = page.after;
         // One more than asked for tells whether there is another page.
-        while found.len() <= page.limit {
-            let wanted = (page.limit - found.len()).saturating_add(1);
-            let batch = self.batch(after.as_deref(), wanted).await?;
+        let wanted = page.limit.saturating_add(1);
+        let (driver, folder) = (self.scope.driver(), layout::tags(&self.scope.name));
+        let links = Current { driver, folder: &folder };
+        let listed = flat::names(driver, &folder, &links, page.after, wanted).await?;
+        let (mut found, mut rest) = (parsed(listed.names), listed.rest);
+        while found.len() < wanted
+            && let Rest::After(after) = rest
+        {
+            let batch = self.batch(after.as_deref(), wanted - found.len()).await?;
             found.extend(batch.tags.into_iter().map(|(tag, _)| tag));
-            match batch.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
+            rest = batch.next.into();
         }
         if found.is_empty()
             && !catalog::has_manifests(self.scope.driver(), &self.scope.name).await?
@@ -143,17 +173,12 @@ impl TagStore for Tags {
     }
 
     async fn lookup(&self, digest: &Digest) -> Result<Vec<Tag>> {
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let batch = self.batch(after.as_deref(), PAGE).await?;
-            let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
-            found.extend(pointing.map(|(tag, _)| tag));
-            match batch.next {
-                Some(next) => after = Some(next),
-                None => return Ok(found),
-            }
-        }
+        let tags = self.pointing(digest).await?;
+        let links: Vec<_> = tags.iter().map(layout::tag_current_below).collect();
+        let folder = layout::tags(&self.scope.name);
+        let read = links::read_each(self.scope.driver(), &folder, &links).await?;
+        let current = tags.into_iter().zip(read).filter(|(_, target)| *target == Some(*digest));
+        Ok(current.map(|(tag, _)| tag).collect())
     }
 
     async fn history(&self, tag: &Tag) -> Result<Vec<Digest>> {
@@ -170,6 +195,10 @@ impl TagStore for Tags {
             }
         }
     }
+}
+
+fn parsed(names: Vec<String>) -> Vec<Tag> {
+    names.iter().filter_map(|name| Tag::parse(name).ok()).collect()
 }
 
 fn unknown(tag: &Tag) -> Error {

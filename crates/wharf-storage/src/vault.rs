@@ -185,6 +185,15 @@ impl Vault {
     pub(crate) async fn unlink(&self, link: &StoragePath) -> Result<bool> {
         links::remove(&*self.driver, link).await
     }
+
+    /// Removes a link that may be there, durably. Where each request is a journey, nothing but the link
+    /// is looked for.
+    pub(crate) async fn forget(&self, link: &StoragePath) -> Result<()> {
+        match self.driver.capabilities().remote {
+            true => self.driver.forget(link).await.stored(),
+            false => self.unlink(link).await.map(drop),
+        }
+    }
 }
 
 // === impl Vault: the blobs of all repositories ===

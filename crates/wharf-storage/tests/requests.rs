@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharf_cache::MokaDescriptorCache;
 use wharf_core::{
-    CreateOptions, CreateOutcome, Fetched, GetOptions, ManifestBytes, Namespace, PutOptions,
-    Repository, RequestContext,
+    CreateOptions, CreateOutcome, Fetched, GetOptions, ManifestBytes, Namespace, PageRequest,
+    PutOptions, Repository, RequestContext,
 };
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, MemoryDriver, StoragePath};
@@ -205,4 +205,45 @@ async fn bytes_that_are_gone_are_missed_by_whoever_needs_them() {
         assert!(refused, "{need}");
         assert_eq!(replica.head(&store.layer).await, (2, None), "{need}");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_tags_costs_one_list() {
+    let store = Store::with_an_image().await;
+    let replica = store.replica();
+    for number in 0..150 {
+        let tag = Tag::parse(&format!("v{number:03}")).unwrap();
+        replica.repository.tags().tag(&tag, &store.manifest).await.unwrap();
+    }
+    for (after, limit, first) in [(None, 100, "latest"), (Some("v049"), 100, "v050")] {
+        let request = PageRequest { after: after.map(str::to_owned), limit };
+        let (cost, page) = replica.cost(replica.repository.tags().list(request)).await;
+        let page = page.unwrap();
+        assert_eq!((cost, page.items.len(), page.items[0].as_str()), (1, limit, first));
+    }
+    // A tag of another process is there at once, and one that it removes is gone.
+    let other = store.replica().repository;
+    other.tags().tag(&Tag::parse("a").unwrap(), &store.manifest).await.unwrap();
+    other.tags().untag(&tag()).await.unwrap();
+    let (cost, page) = replica.cost(replica.repository.tags().list(PageRequest::first(2))).await;
+    let names: Vec<_> = page.unwrap().items.iter().map(ToString::to_string).collect();
+    assert_eq!((cost, names), (1, vec!["a".to_owned(), "v000".to_owned()]));
+}
+
+/// Of 150 tags, only the one that points to it is read: that is known from one list of them all.
+#[tokio::test]
+async fn the_delete_of_a_manifest_reads_no_other_tags() {
+    let store = Store::with_an_image().await;
+    let moved = store.push("other").await;
+    for number in 0..150 {
+        let tag = Tag::parse(&format!("v{number:03}")).unwrap();
+        store.replica().repository.tags().tag(&tag, &store.manifest).await.unwrap();
+    }
+    let replica = store.replica();
+    let (cost, done) = replica.cost(replica.repository.manifests().delete(&moved)).await;
+    done.unwrap();
+    // Link and bytes; the list; the tag, twice to remove it; both links.
+    assert_eq!(cost, 2 + 1 + 3 + 2);
+    assert_eq!(replica.manifest(tag()).await.1, None);
+    assert_eq!(replica.manifest(Tag::parse("v149").unwrap()).await.1, Some(store.manifest));
 }

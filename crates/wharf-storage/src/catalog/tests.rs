@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use proptest::prelude::*;
 use wharf_driver::{MemoryDriver, PutMode, StoragePath};
+use wharf_testkit::faults::FaultyDriver;
 
 use super::*;
 use crate::Options;
@@ -30,6 +31,12 @@ async fn with_repositories(names: impl IntoIterator<Item = &str>) -> Catalog {
     catalog(driver)
 }
 
+/// The same catalog where the store is another machine, which lists so many files at once.
+fn far(catalog: &Catalog, files: usize) -> Catalog {
+    let driver = FaultyDriver::new(Arc::clone(&catalog.store.driver)).giving(files);
+    Catalog::new(Arc::new(Store::new(Arc::new(driver), Options::default())))
+}
+
 async fn page(catalog: &Catalog, after: Option<&str>, limit: usize) -> (Vec<String>, bool) {
     let request = PageRequest { after: after.map(str::to_owned), limit };
     let page = catalog.with_manifests(request).await.unwrap();
@@ -41,13 +48,21 @@ async fn page(catalog: &Catalog, after: Option<&str>, limit: usize) -> (Vec<Stri
 
 /// Every page from every place has to be what sorting the names gives.
 async fn check_order(names: &BTreeSet<String>, starts: &[String]) {
-    let catalog = with_repositories(names.iter().map(String::as_str)).await;
-    assert_eq!(page(&catalog, None, 1_000).await.0, Vec::from_iter(names.clone()));
+    let near = with_repositories(names.iter().map(String::as_str)).await;
+    // Each look at many names takes a while, and few of them show as much.
+    for files in [1, 2, 3, 1_000].into_iter().filter(|_| names.len() < 20) {
+        check_pages(&far(&near, files), names, starts).await;
+    }
+    check_pages(&near, names, starts).await;
+}
+
+async fn check_pages(catalog: &Catalog, names: &BTreeSet<String>, starts: &[String]) {
+    assert_eq!(page(catalog, None, 1_000).await.0, Vec::from_iter(names.clone()));
     for after in names.iter().chain(starts) {
         for limit in [1, 2, 1_000] {
             let mut rest = names.iter().filter(|name| *name > after).cloned();
             let expected: Vec<_> = rest.by_ref().take(limit).collect();
-            let found = page(&catalog, Some(after), limit).await;
+            let found = page(catalog, Some(after), limit).await;
             assert_eq!(found, (expected, rest.next().is_some()), "after {after:?}, {limit}");
         }
     }
@@ -119,7 +134,9 @@ async fn only_what_is_asked_for_counts() {
     touch(&driver, "Upper/_manifests/tags/a/current/link").await;
     touch(&driver, "no/links/here").await;
     let catalog = catalog(driver);
-    assert_eq!(page(&catalog, None, 10).await.0, ["group/inner", "manifests"]);
+    for catalog in [&catalog, &far(&catalog, 1), &far(&catalog, 2), &far(&catalog, 100)] {
+        assert_eq!(page(catalog, None, 10).await.0, ["group/inner", "manifests"]);
+    }
     let all = catalog.enumerate(PageRequest::first(10)).await.unwrap().items;
     assert_eq!(all, ["blobs", "group/inner", "manifests", "marker", "uploads"].map(name));
 }
@@ -131,6 +148,10 @@ async fn folders_that_take_several_listings() {
     names.insert("a".into());
     check_order(&names, &[]).await;
     let driver = with_repositories(names.iter().map(String::as_str)).await;
+    for files in [7, 60] {
+        let all = page(&far(&driver, files), None, 1_000).await.0;
+        assert_eq!(all, Vec::from_iter(names.clone()), "{files}");
+    }
     let all = driver.enumerate(PageRequest::first(1_000)).await.unwrap().items;
     assert_eq!(all.len(), names.len());
 }
@@ -170,4 +191,27 @@ async fn removal_is_a_delete() {
     let catalog = Catalog::new(Arc::new(Store::new(Arc::new(driver), Options::default())));
     let refused = catalog.remove(&name("a")).await.unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::Unsupported(_)), "{refused}");
+}
+
+/// What a list of everything would have to go through.
+#[tokio::test]
+async fn many_layers_are_passed_by() {
+    let memory = MemoryDriver::new();
+    let names: Vec<String> = (0..10).map(|number| format!("r{number}")).collect();
+    for name in &names {
+        for layer in 0..300 {
+            touch(&memory, &format!("{name}/_layers/sha256/{layer:03}/link")).await;
+        }
+        touch(&memory, &format!("{name}/_manifests/tags/latest/current/link")).await;
+    }
+    for files in [20, 1_000] {
+        let driver = FaultyDriver::new(Arc::new(memory.clone())).giving(files);
+        let calls = driver.faults();
+        let far = Catalog::new(Arc::new(Store::new(Arc::new(driver), Options::default())));
+        assert_eq!(page(&far, None, 1_000).await.0, names, "{files}");
+        assert!(calls.calls() <= 4 * 10, "{} requests by {files}", calls.calls());
+        calls.heal();
+        assert_eq!(page(&far, Some("r4"), 2).await.0, names[5..7], "{files}");
+        assert!(calls.calls() <= 4 * 3, "{} requests by {files}", calls.calls());
+    }
 }

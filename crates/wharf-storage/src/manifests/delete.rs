@@ -1,7 +1,7 @@
 //! Removes a manifest.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use wharf_core::{Error, Result, TagStore};
+use wharf_core::{Error, Result};
 use wharf_digest::Digest;
 use wharf_driver::StoragePath;
 use wharf_manifest::Manifest;
@@ -29,9 +29,9 @@ pub(super) async fn manifest(scope: &Scope, tags: &Tags, digest: &Digest) -> Res
     untag(tags, digest).await?;
     if found.is_some() {
         // Where distribution 2.1 linked it; otherwise it could still be found there.
-        scope.vault().unlink(&layout::layer_link(&scope.name, digest)).await?;
+        scope.vault().forget(&layout::layer_link(&scope.name, digest)).await?;
     }
-    scope.vault().unlink(&revision).await?;
+    scope.vault().forget(&revision).await?;
     // What was acknowledged is listed as long as it is there; an entry that stays is in no list.
     if let Some(View::Readable(view)) = &found
         && let Some(subject) = view.subject()
@@ -65,7 +65,7 @@ async fn exists(scope: &Scope, link: &StoragePath) -> Result<bool> {
 }
 
 async fn untag(tags: &Tags, digest: &Digest) -> Result<()> {
-    let pointing = tags.lookup(digest).await?;
+    let pointing = tags.pointing(digest).await?;
     let removals = stream::iter(pointing)
         .map(Ok)
         .map_ok(|tag| async move { tags.remove_from(&tag, digest).await });

@@ -1,3 +1,5 @@
+use wharf_core::ManifestStore;
+
 use super::*;
 use crate::{
     Options,
@@ -22,11 +24,19 @@ async fn pages_hold_every_tag_once() {
     let names = ["1", "1.0", "1.0-alpine", "1.0.1", "1.0_", "2", "A", "a"];
     fixture.stored(&image, &names).await;
 
-    assert_eq!(listed(&fixture, None, 100).await, (names.map(String::from).to_vec(), None));
+    pages_hold(&fixture, &names).await;
+    for files in 1..=20 {
+        pages_hold(&fixture.far(files), &names).await;
+    }
+}
+
+async fn pages_hold(fixture: &Fixture, names: &[&str]) {
+    let all: Vec<String> = names.iter().map(ToString::to_string).collect();
+    assert_eq!(listed(fixture, None, 100).await, (all, None));
     for limit in 1..=names.len() {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let (items, next) = listed(&fixture, after.as_deref(), limit).await;
+            let (items, next) = listed(fixture, after.as_deref(), limit).await;
             assert!(items.len() == limit || next.is_none());
             all.extend(items);
             match next {
@@ -37,11 +47,11 @@ async fn pages_hold_every_tag_once() {
         assert_eq!(all, names, "pages of {limit}");
     }
     assert_eq!(
-        listed(&fixture, Some("1.0.0"), 1).await,
+        listed(fixture, Some("1.0.0"), 1).await,
         (vec!["1.0.1".into()], Some("1.0.1".into()))
     );
-    assert_eq!(listed(&fixture, Some("z"), 1).await, (vec![], None));
-    assert_eq!(listed(&fixture, None, 0).await, (vec![], None));
+    assert_eq!(listed(fixture, Some("z"), 1).await, (vec![], None));
+    assert_eq!(listed(fixture, None, 0).await, (vec![], None));
 }
 
 #[tokio::test]
@@ -58,9 +68,11 @@ async fn leftovers_are_skipped_and_do_not_end_a_page() {
     fixture.write("_manifests/tags/_g-/current/link", digest.to_string()).await;
     fixture.write("_manifests/tags/-g/current/link", digest.to_string()).await;
 
-    assert_eq!(listed(&fixture, None, 1).await, (vec!["_g-".into()], Some("_g-".into())));
-    assert_eq!(listed(&fixture, Some("_g-"), 1).await, (vec!["b".into()], Some("b".into())));
-    assert_eq!(listed(&fixture, Some("b"), 1).await, (vec!["y".into()], None));
+    for listing in [fixture.restarted(Options::default()), fixture.far(1), fixture.far(1000)] {
+        assert_eq!(listed(&listing, None, 1).await, (vec!["_g-".into()], Some("_g-".into())));
+        assert_eq!(listed(&listing, Some("_g-"), 1).await, (vec!["b".into()], Some("b".into())));
+        assert_eq!(listed(&listing, Some("b"), 1).await, (vec!["y".into()], None));
+    }
     for name in ["a", "c", "d", "e"] {
         let error = fixture.tags().get(&tag(name)).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::TagUnknown(_)), "{error}");
@@ -102,6 +114,11 @@ async fn tags_move_and_remember() {
 
     tags.tag(&tag("latest"), &first).await.unwrap();
     assert_eq!(tags.lookup(&first).await.unwrap(), [tag("latest"), tag("v1")]);
+    for files in 1..=8 {
+        let far = fixture.far(files).tags();
+        assert_eq!(far.lookup(&first).await.unwrap(), [tag("latest"), tag("v1")], "{files}");
+        assert_eq!(far.lookup(&second).await.unwrap(), [], "{files}");
+    }
     tags.untag(&tag("latest")).await.unwrap();
     for gone in [tags.get(&tag("latest")).await.err(), tags.untag(&tag("latest")).await.err()] {
         assert!(matches!(gone.unwrap().kind(), ErrorKind::TagUnknown(_)));
@@ -131,4 +148,44 @@ async fn untagging_is_a_delete() {
         .await
         .unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::Unsupported(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_delete_takes_every_tag_with_it_wherever_the_store_is() {
+    for files in [1, 2, 5, 1000] {
+        let fixture = Fixture::new();
+        let image = fixture.image(b"layer").await;
+        let first = fixture.stored(&image.build(), &["1", "1.0", "1.0-a", "latest"]).await;
+        let second = fixture.stored(&image.annotation("a", "b").build(), &["latest"]).await;
+        // What somebody else has written without a history.
+        fixture.write("_manifests/tags/plain/current/link", first.to_string()).await;
+        fixture.far(files).manifests().delete(&first).await.unwrap();
+        assert_eq!(listed(&fixture, None, 100).await.0, ["latest"], "{files}");
+        assert!(!fixture.exists("_manifests/tags/1.0/current/link").await);
+        assert_eq!(fixture.get(tag("latest")).await.unwrap().digest(), second);
+        assert!(fixture.get(first).await.is_err());
+    }
+}
+
+/// A tag that moves each night has a long history, which must not be read on the way.
+#[tokio::test]
+async fn a_long_history_is_passed_by() {
+    let fixture = Fixture::new();
+    let image = fixture.image(b"layer").await;
+    let names: Vec<String> = (0..40).map(|number| format!("t{number:02}")).collect();
+    let tags: Vec<&str> = names.iter().map(String::as_str).collect();
+    let digest = fixture.stored(&image.build(), &tags).await;
+    for number in 0..500_u32 {
+        let old = Digest::sha256(&number.to_be_bytes()).to_string();
+        for name in ["t03", "t04", "t39"] {
+            let history = format!("_manifests/tags/{name}/index/{}/link", old.replace(':', "/"));
+            fixture.write(&history, old.clone()).await;
+        }
+    }
+    for files in [7, 60, 1000] {
+        let far = fixture.far(files);
+        assert_eq!(listed(&far, None, 100).await.0, names, "{files}");
+        assert_eq!(listed(&far, Some("t03"), 2).await.0, names[4..6], "{files}");
+        assert_eq!(far.tags().lookup(&digest).await.unwrap().len(), 40, "{files}");
+    }
 }
