@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::{HeaderName, HeaderValue, Method, Request, header::CONTENT_LENGTH};
 use object_store::{
-    Error, Result,
+    Error, ObjectStoreExt, Result,
     client::{HttpRequest, HttpRequestBody},
     path::Path,
     signer::Signer,
@@ -83,14 +83,32 @@ impl Copier {
         }
     }
 
-    /// Whoever commits a list of blocks takes away those of everybody else: then it is tried again.
+    /// Whoever commits a list of blocks takes away those of everybody else. A blob of this size is what
+    /// we wanted then: who makes the same one at the same time has made it. Otherwise it is tried again.
     async fn join(&self, pieces: &[Piece], target: &Path) -> Result<()> {
+        let size = pieces.iter().map(|piece| piece.size).sum();
         let mut tries = 1;
         loop {
             match self.try_join(pieces, target).await {
-                Err(error) if tries < TRIES && lost_its_blocks(&error) => tries += 1,
+                Err(error) if lost_its_blocks(&error) => {
+                    if self.is_there(target, size).await? {
+                        return Ok(());
+                    }
+                    if tries == TRIES {
+                        return Err(error);
+                    }
+                }
                 result => return result,
             }
+            tries += 1;
+        }
+    }
+
+    async fn is_there(&self, target: &Path, size: u64) -> Result<bool> {
+        match self.container.store.head(target).await {
+            Ok(there) => Ok(there.size == size),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -205,7 +223,79 @@ fn unexpected(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Err
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use wharf_testkit::double::{Double, Request, Response};
+
+    use crate::{Credentials, Options};
+
     use super::*;
+
+    /// A container in which others take our blocks away so often, and leave a blob of this size.
+    struct Contended {
+        thefts: usize,
+        left: Option<usize>,
+        seen: Vec<&'static str>,
+    }
+
+    impl Contended {
+        fn answer(&mut self, request: &Request) -> Response {
+            let (what, status) = match (request.method.as_str(), request.query("comp")) {
+                ("HEAD", _) if self.left.is_some() => ("look", 200),
+                ("HEAD", _) => ("look", 404),
+                (_, Some("block")) => ("block", 201),
+                (_, Some("blocklist"))
+                    if self.seen.iter().filter(|seen| **seen == "list").count() < self.thefts =>
+                {
+                    ("list", 400)
+                }
+                (_, Some("blocklist")) => ("list", 201),
+                _ => ("other", 500),
+            };
+            self.seen.push(what);
+            let body = match (status, self.left) {
+                (400, _) => b"<Error><Code>InvalidBlockList</Code></Error>".to_vec(),
+                (200, Some(size)) => vec![0; size],
+                _ => Vec::new(),
+            };
+            let date = ("Last-Modified".to_owned(), "Fri, 16 Sep 2011 21:20:12 GMT".to_owned());
+            let tag = ("ETag".to_owned(), "\"0x1\"".to_owned());
+            Response { status, headers: vec![date, tag], body }
+        }
+    }
+
+    /// Whether two pieces of 10 bytes become a blob, and what was asked besides their blocks.
+    async fn join(thefts: usize, left: Option<usize>) -> (bool, Vec<&'static str>) {
+        let contended = Arc::new(Mutex::new(Contended { thefts, left, seen: Vec::new() }));
+        let answers = Arc::clone(&contended);
+        let double =
+            Double::start(move |request| answers.lock().expect("no panic").answer(request));
+        let double = double.expect("a port");
+        let options = Options {
+            account: "devstoreaccount1".into(),
+            container: "c".into(),
+            service_url: format!("http://{}/devstoreaccount1", double.address()),
+            credentials: Credentials::SharedKey("aHVzaA==".into()),
+            ..Options::default()
+        };
+        let retry = wharf_driver_cloud::impatient();
+        let copier = Copier::new(Container::build(&options, retry).expect("a container"));
+        let piece = |name: &str| Piece { location: Path::from(name), size: 10 };
+        let joined = copier.assemble(&[piece("one"), piece("two")], &Path::from("blob")).await;
+        let mut seen = std::mem::take(&mut contended.lock().expect("no panic").seen);
+        seen.retain(|seen| *seen != "block");
+        (joined.is_ok(), seen)
+    }
+
+    #[tokio::test]
+    async fn blocks_that_others_took_away_are_fetched_again_unless_the_blob_is_there() {
+        assert_eq!(join(0, None).await, (true, vec!["list"]));
+        assert_eq!(join(1, Some(20)).await, (true, vec!["list", "look"]));
+        assert_eq!(join(2, None).await, (true, vec!["list", "look", "list", "look", "list"]));
+        assert_eq!(join(1, Some(19)).await, (true, vec!["list", "look", "list"]));
+        let (made, seen) = join(100, None).await;
+        assert!(!made && seen.len() == 2 * TRIES, "{seen:?}");
+    }
 
     fn reply(status: Option<&'static str>) -> Reply {
         let mut headers = http::HeaderMap::new();
