@@ -20,8 +20,11 @@ pub(super) struct Spent {
     pub(super) peak: u64,
 }
 
-/// How often its memory is looked at, and whether it has ended.
+/// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How often its memory is looked at, which takes a look at every process of the machine.
+const LOOK: Duration = Duration::from_millis(100);
 
 // === impl Spent ===
 
@@ -31,10 +34,13 @@ impl Spent {
         let before = processes::ended_cpu_seconds();
         let begun = Instant::now();
         let mut program = Background::start(command, File::create(output)?, Duration::ZERO)?;
-        let mut peak = 0;
+        let (mut peak, mut looked) = (0, None::<Instant>);
         let status = loop {
             // Once it has ended its memory is no longer known.
-            peak = peak.max(processes::memory(program.id()).peak);
+            if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                peak = peak.max(processes::memory(program.id()).peak);
+                looked = Some(Instant::now());
+            }
             if let Some(status) = program.status()? {
                 break status;
             }
