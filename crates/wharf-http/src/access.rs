@@ -209,8 +209,12 @@ fn text(value: Option<&HeaderValue>) -> Cow<'_, str> {
 }
 
 fn escape(text: &str) -> Cow<'_, str> {
-    let is_usual = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_usual) {
+    let is_usual = |byte: u8| {
+        let is_shown = byte.wrapping_sub(b' ') <= b'~' - b' ';
+        is_shown & (byte != b'"') & (byte != b'\\')
+    };
+    // Every byte is looked at, whatever came before: so many can be looked at together.
+    if text.bytes().fold(true, |usual, byte| usual & is_usual(byte)) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);

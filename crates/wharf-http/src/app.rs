@@ -173,12 +173,12 @@ impl App {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let parent = Parent::of(&parts.headers);
-        let trace = parent.map(|parent| parent.trace);
-        let names = RequestNames { request_id: self.request_ids.next(), trace };
+        let names = RequestNames {
+            request_id: self.request_ids.next(),
+            parent: Parent::of(&parts.headers),
+        };
         let meter = self.meter.as_ref();
-        let mut measurement =
-            meter.map(|meter| Measurement::begin(meter, &parts, &names, parent, remote));
+        let mut measurement = meter.map(|meter| Measurement::begin(meter, &parts, &names, remote));
         let Options { timeouts, limits, .. } = self.options();
         let mut body = Incoming::new(body, timeouts.body_stall, limits.upload_rate);
         if let Some(measurement) = measurement.as_mut().filter(|_| !body.ended()) {

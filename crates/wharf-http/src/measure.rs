@@ -71,7 +71,6 @@ pub(crate) struct Measurement {
     uri: Uri,
     version: Version,
     names: RequestNames,
-    parent: Option<Parent>,
     remote: SocketAddr,
     referer: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
@@ -92,7 +91,6 @@ impl Measurement {
         meter: &Arc<dyn Meter>,
         parts: &Parts,
         names: &RequestNames,
-        parent: Option<Parent>,
         remote: SocketAddr,
     ) -> Box<Self> {
         Box::new(Self {
@@ -102,7 +100,6 @@ impl Measurement {
             uri: parts.uri.clone(),
             version: parts.version,
             names: names.clone(),
-            parent,
             remote,
             referer: parts.headers.get(header::REFERER).cloned(),
             user_agent: parts.headers.get(header::USER_AGENT).cloned(),
@@ -157,7 +154,7 @@ impl Drop for Measurement {
             sent: self.sent,
             took: self.begun.elapsed(),
             request_id: &self.names.request_id,
-            parent: self.parent,
+            parent: self.names.parent,
             remote: self.remote,
             subject: self.subject.as_deref(),
             referer: self.referer.as_ref(),

@@ -26,8 +26,8 @@ pub struct Parent {
 pub struct RequestNames {
     /// Its own name: 32 hexadecimal digits.
     pub request_id: Arc<str>,
-    /// The trace that it belongs to, if the client named one.
-    pub trace: Option<[u8; 16]>,
+    /// The step of a trace in which it was sent, if the client named one.
+    pub parent: Option<Parent>,
 }
 
 tokio::task_local! {
@@ -54,15 +54,10 @@ impl RequestNames {
         CURRENT.sync_scope(self.clone(), work)
     }
 
-    /// The trace as text: 32 hexadecimal digits.
+    /// The trace that it belongs to: 32 hexadecimal digits.
     pub fn trace_id(&self) -> Option<String> {
-        self.trace.map(hexadecimal)
+        self.parent.map(|parent| parent.trace_id())
     }
-}
-
-/// A trace as it is written.
-fn hexadecimal(trace: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(trace))
 }
 
 // === impl Parent ===
@@ -70,7 +65,7 @@ fn hexadecimal(trace: [u8; 16]) -> String {
 impl Parent {
     /// The trace as text: 32 hexadecimal digits.
     pub fn trace_id(&self) -> String {
-        hexadecimal(self.trace)
+        format!("{:032x}", u128::from_be_bytes(self.trace))
     }
 
     /// The parent of a request, if it names one.
@@ -146,7 +141,8 @@ mod tests {
 
     #[tokio::test]
     async fn work_knows_in_whose_name_it_is_done() {
-        let names = RequestNames { request_id: "0a".into(), trace: Some([0x1f; 16]) };
+        let parent = Some(Parent { trace: [0x1f; 16], span: [1; 8], sampled: true });
+        let names = RequestNames { request_id: "0a".into(), parent };
         assert_eq!(RequestNames::current(), None);
         let found = names.scope(async {
             tokio::task::yield_now().await;

@@ -27,6 +27,7 @@
 //! ```
 
 mod cache;
+mod driver;
 mod http;
 mod notifications;
 mod number;
@@ -39,12 +40,13 @@ mod striped;
 use std::{sync::Arc, time::SystemTime};
 
 pub use cache::{MeasuredCache, Questions};
+pub use driver::{Action, MeasuredDriver, Operation, Watch};
 pub use http::{Ended, Requests};
 pub use notifications::{Deliveries, notifications};
 pub use number::{Counter, Gauge, Histogram};
 pub use page::Page;
 pub use redis::RedisTimes;
-pub use storage::{MeasuredDriver, Storage};
+pub use storage::Storage;
 
 /// Everything that is counted. Clones count together.
 #[derive(Clone, Debug)]

@@ -30,4 +30,4 @@ mod span;
 pub use exporter::{Exporter, Work};
 pub use sampler::Sampler;
 pub use settings::{Settings, SettingsError};
-pub use span::{Span, SpanId, TraceId, Value};
+pub use span::{Kind, Span, SpanId, TraceId, Value};

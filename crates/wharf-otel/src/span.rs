@@ -13,7 +13,7 @@ pub type TraceId = [u8; 16];
 /// The name of a step in a trace.
 pub type SpanId = [u8; 8];
 
-/// A request that a server has answered.
+/// Something that a server has done: a request that it has answered, or a step of that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
     /// The trace to which it belongs.
@@ -22,8 +22,10 @@ pub struct Span {
     pub id: SpanId,
     /// The step in which it was asked for, if it was one of another server's.
     pub parent: Option<SpanId>,
-    /// What kind of request it was: few different ones.
+    /// What kind of thing it was: few different ones.
     pub name: Cow<'static, str>,
+    /// For whom it was done.
+    pub kind: Kind,
     /// When it came.
     pub began: SystemTime,
     /// When its answer was gone.
@@ -34,6 +36,15 @@ pub struct Span {
     pub attributes: Vec<(&'static str, Value)>,
 }
 
+/// For whom something is done, in the numbers of OTLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A step of something larger.
+    Internal = 1,
+    /// A request that came from outside.
+    Server = 2,
+}
+
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -42,9 +53,6 @@ pub enum Value {
     /// A number.
     Number(i64),
 }
-
-/// A request that came from outside, in the numbers of OTLP.
-const SERVER: u8 = 2;
 
 /// The status of what failed.
 const ERROR: u8 = 2;
@@ -57,7 +65,7 @@ impl Span {
             "traceId": hex(&self.trace),
             "spanId": hex(&self.id),
             "name": self.name,
-            "kind": SERVER,
+            "kind": self.kind as u8,
             "startTimeUnixNano": nanoseconds(self.began),
             "endTimeUnixNano": nanoseconds(self.ended),
             "attributes": attributes(self.attributes.iter().map(|(name, value)| (*name, value))),

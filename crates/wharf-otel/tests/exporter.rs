@@ -13,7 +13,7 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
-use wharf_otel::{Exporter, Settings, Span};
+use wharf_otel::{Exporter, Kind, Settings, Span};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,6 +68,7 @@ fn span(number: u8) -> Span {
         id: [number; 8],
         parent: None,
         name: "GET /".into(),
+        kind: Kind::Server,
         began: SystemTime::UNIX_EPOCH,
         ended: SystemTime::UNIX_EPOCH + Duration::from_nanos(17),
         failed: true,

@@ -8,7 +8,7 @@ use wharf_config::Configuration;
 use wharf_core::BlobDescriptorCache;
 use wharf_driver::Driver;
 use wharf_http::{App, Ended, Meter, Page, Pages, serve_pages};
-use wharf_metrics::{CONTENT_TYPE, MeasuredCache, Metrics, RedisTimes};
+use wharf_metrics::{CONTENT_TYPE, MeasuredCache, MeasuredDriver, Metrics, RedisTimes};
 use wharf_notifications::Notifier;
 
 use crate::{
@@ -67,9 +67,11 @@ impl Beside {
 
     /// The store, with a watch in hand if somebody wants to know.
     pub(crate) fn measure(&self, driver: Arc<dyn Driver>) -> Arc<dyn Driver> {
-        match &self.metrics {
-            Some(metrics) => metrics.storage.measure(driver),
-            None => driver,
+        let counted = self.metrics.iter().map(|metrics| Arc::clone(&metrics.storage) as _);
+        let watches: Vec<_> = counted.chain(self.traces.of_store(&*driver)).collect();
+        match watches.is_empty() {
+            true => driver,
+            false => Arc::new(MeasuredDriver::new(driver, watches)),
         }
     }
 

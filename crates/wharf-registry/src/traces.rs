@@ -1,16 +1,22 @@
-//! Every request as a span of a trace, for a collector of OpenTelemetry, if the environment names one.
+//! Every request as a span of a trace, and what the store did for it as spans below, for a collector of
+//! OpenTelemetry, if the environment names one.
 //!
 //! A request that names no trace begins one, which is called as the request is in the log.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
 use tokio::task::JoinSet;
 use wharf_api::Endpoint;
-use wharf_http::{App, Ended, Meter};
-use wharf_otel::{Exporter, Settings, Span, SpanId, TraceId, Value, Work};
+use wharf_driver::Driver;
+use wharf_http::{App, Ended, Meter, Parent, RequestNames};
+use wharf_metrics::{Operation, Watch};
+use wharf_otel::{Exporter, Kind, Settings, Span, SpanId, TraceId, Value, Work};
 
 /// Where spans go, if they go anywhere.
 pub(crate) struct Traces(Option<Sending>);
@@ -23,6 +29,18 @@ struct Sending {
 
 /// Makes a span of each request.
 struct Traced(Arc<Exporter>);
+
+/// Makes a span of each operation of the store that is part of a request.
+#[derive(Debug)]
+struct TracedStore {
+    exporter: Arc<Exporter>,
+    driver: &'static str,
+    count: AtomicU64,
+}
+
+/// What the original calls its attributes begins so.
+const DRIVER_NAME: &str = "io.cncf.distribution.storage.driver.name";
+const STORAGE_PATH: &str = "io.cncf.distribution.storage.path";
 
 /// How long the end waits for the collector.
 const LAST_MOMENT: Duration = Duration::from_secs(5);
@@ -48,6 +66,13 @@ impl Traces {
             Some(sending) => app.with_meter(Arc::new(Traced(Arc::clone(&sending.exporter)))),
             None => app,
         }
+    }
+
+    /// Who watches the store.
+    pub(crate) fn of_store(&self, driver: &dyn Driver) -> Option<Arc<dyn Watch>> {
+        let exporter = Arc::clone(&self.0.as_ref()?.exporter);
+        let count = AtomicU64::new(0);
+        Some(Arc::new(TracedStore { exporter, driver: driver.name(), count }))
     }
 
     /// Begins to send.
@@ -88,13 +113,54 @@ impl Meter for Traced {
 
     fn ended(&self, ended: &Ended<'_>) {
         let Some(endpoint) = ended.endpoint else { return };
-        let (own, id) = names(ended.request_id);
-        let trace = ended.parent.map_or(own, |parent| parent.trace);
-        let sampled = ended.parent.map(|parent| parent.sampled);
-        if self.0.sampler().keeps(&trace, sampled) {
+        if let Some((trace, id)) = kept(&self.0, ended.request_id, ended.parent) {
             self.0.take(span(endpoint, ended, trace, id));
         }
     }
+}
+
+// === impl TracedStore ===
+
+impl Watch for TracedStore {
+    fn done(&self, operation: &Operation<'_>) {
+        let Some(request) = RequestNames::current() else { return };
+        let kept = kept(&self.exporter, &request.request_id, request.parent);
+        let Some((trace, parent)) = kept else { return };
+        let now = SystemTime::now();
+        self.exporter.take(Span {
+            trace,
+            id: step(parent, self.count.fetch_add(1, Relaxed)),
+            parent: Some(parent),
+            name: operation.action.name().into(),
+            kind: Kind::Internal,
+            began: now.checked_sub(operation.took).unwrap_or(now),
+            ended: now,
+            failed: operation.failed,
+            attributes: vec![
+                (DRIVER_NAME, self.driver.into()),
+                (STORAGE_PATH, format!("/{}", operation.path).into()),
+            ],
+        });
+    }
+}
+
+/// The trace of a request and its own span, if they are kept: the same answer for each step of it.
+fn kept(
+    exporter: &Exporter,
+    request_id: &str,
+    parent: Option<Parent>,
+) -> Option<(TraceId, SpanId)> {
+    let (own, id) = names(request_id);
+    let trace = parent.map_or(own, |parent| parent.trace);
+    let sampled = parent.map(|parent| parent.sampled);
+    exporter.sampler().keeps(&trace, sampled).then_some((trace, id))
+}
+
+/// What a step of a request is called: no two of a trace have the same name.
+fn step(request: SpanId, count: u64) -> SpanId {
+    // Any other factor that is odd would do: numbers of requests and of steps both count from 0.
+    let mixed = u64::from_be_bytes(request) ^ (count + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed.max(1).to_be_bytes()
 }
 
 fn span(endpoint: Endpoint, ended: &Ended<'_>, trace: TraceId, id: SpanId) -> Span {
@@ -106,6 +172,7 @@ fn span(endpoint: Endpoint, ended: &Ended<'_>, trace: TraceId, id: SpanId) -> Sp
         id,
         parent: ended.parent.map(|parent| parent.span),
         name: format!("{method} {route}").into(),
+        kind: Kind::Server,
         began: now.checked_sub(ended.took).unwrap_or(now),
         ended: now,
         failed: (500..600).contains(&ended.status),
@@ -148,5 +215,6 @@ mod tests {
         assert_eq!(trace, 0xff_0000_0000_0000_0001_u128.to_be_bytes());
         assert_eq!(span, 0xfe_u64.to_be_bytes());
         assert_ne!(names("00000000000000ff00000000000000ff").1, [0; 8]);
+        assert_ne!(step(span, 0), step(span, 1));
     }
 }

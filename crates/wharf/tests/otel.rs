@@ -45,16 +45,25 @@ fn a_collector_gets_the_spans_of_requests() {
     let service = &resource["resource"]["attributes"][0];
     assert_eq!((&service["key"], text(service)), (&"service.name".into(), "registry-1"));
     let spans = resource["scopeSpans"][0]["spans"].as_array().expect("spans");
-    let [tags, base] = &spans[..] else { panic!("{spans:?}") };
+    let (requests, steps): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span["kind"] == 2);
+    let [tags, base] = requests[..] else { panic!("{spans:?}") };
     assert_eq!(tags["name"], "GET /v2/<name>/tags/list");
     assert_eq!((&tags["traceId"], &tags["parentSpanId"]), (&TRACE.into(), &PARENT.into()));
     assert_eq!((&tags["kind"], tags.get("status")), (&2.into(), None));
-    let attribute = |key: &str| {
-        let attributes = tags["attributes"].as_array().expect("attributes");
+    let attribute = |span: &Value, key: &str| {
+        let attributes = span["attributes"].as_array().expect("attributes");
         attributes.iter().find(|it| it["key"] == key).expect("an attribute").clone()
     };
-    assert_eq!(text(&attribute("url.path")), "/v2/a/tags/list");
-    assert_eq!(attribute("http.response.status_code")["value"]["intValue"], "404");
+    assert_eq!(text(&attribute(tags, "url.path")), "/v2/a/tags/list");
+    assert_eq!(attribute(tags, "http.response.status_code")["value"]["intValue"], "404");
+    // What the store was asked for it, as the original calls that.
+    let list = steps.iter().find(|step| step["name"] == "List").expect("a step of the store");
+    assert_eq!((&list["kind"], &list["traceId"]), (&1.into(), &TRACE.into()));
+    assert_eq!(list["parentSpanId"], tags["spanId"]);
+    let path = attribute(list, "io.cncf.distribution.storage.path");
+    assert!(text(&path).starts_with("/docker/registry/v2/repositories/a/"), "{path}");
+    let driver = attribute(list, "io.cncf.distribution.storage.driver.name");
+    assert_eq!(text(&driver), "inmemory");
     let time = |key: &str| tags[key].as_str().expect("a text").parse::<u64>().expect("a number");
     assert!(time("startTimeUnixNano") <= time("endTimeUnixNano"));
     // One that names no trace begins its own.

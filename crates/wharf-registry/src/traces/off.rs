@@ -1,7 +1,11 @@
 //! No traces: this registry was built without them.
 
+use std::sync::Arc;
+
 use tokio::task::JoinSet;
+use wharf_driver::Driver;
 use wharf_http::App;
+use wharf_metrics::Watch;
 
 /// Nothing.
 pub(crate) struct Traces;
@@ -15,6 +19,10 @@ impl Traces {
 
     pub(crate) fn around(&self, app: App) -> App {
         app
+    }
+
+    pub(crate) fn of_store(&self, _: &dyn Driver) -> Option<Arc<dyn Watch>> {
+        None
     }
 
     pub(crate) fn start(self, _: &mut JoinSet<()>) -> Self {
