@@ -1,8 +1,9 @@
 //! What happens when all places for connections are taken.
 //!
-//! Whoever comes then waits, and those without a request are asked to make room, again and again until
-//! there is some. One that has had no request since it was last asked does. So idle clients, and such
-//! as never come to the end of a header, keep nobody out for more than a moment.
+//! Whoever comes then waits, and those that have had no request for longest are asked to make room, a few
+//! at a time, again and again until there is some. One that has had none for a moment does. So idle
+//! clients, and such as never come to the end of a header, keep nobody out for more than a moment; and
+//! thousands of them that leave do not do so at once, while others wait for their answers.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
 
@@ -19,26 +20,39 @@ use crate::running::Running;
 /// The places for connections.
 pub(crate) struct Room {
     places: Option<Arc<Semaphore>>,
-    ask: watch::Sender<()>,
+    /// How many are asked at a time.
+    few: usize,
+    crowd: Crowd,
     asked: Mutex<Option<Instant>>,
 }
 
 /// A place, until it is dropped.
 pub(crate) struct Place(#[expect(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>);
 
-/// Hears when somebody waits for a place.
+/// Those who have a place, in the order in which they were asked last.
 #[derive(Clone)]
-pub(crate) struct Crowd(watch::Receiver<()>);
+pub(crate) struct Crowd(Arc<Notify>);
 
-/// How often room is asked for at most, and so how long who makes room has had no request.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How often room is asked for at most.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// How long who makes room has had no request, at least.
+const REST: Duration = Duration::from_secs(1);
+
+/// One of so many is asked at a time.
+const SHARE: usize = 100;
 
 // === impl Room ===
 
 impl Room {
     pub(crate) fn new(most: Option<usize>) -> Self {
-        let places = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
-        Self { places, ask: watch::Sender::new(()), asked: Mutex::default() }
+        let most = most.map(|most| most.min(Semaphore::MAX_PERMITS));
+        Self {
+            places: most.map(|most| Arc::new(Semaphore::new(most))),
+            few: most.unwrap_or_default().div_ceil(SHARE),
+            crowd: Crowd(Arc::default()),
+            asked: Mutex::default(),
+        }
     }
 
     /// A place, as soon as there is one.
@@ -55,38 +69,39 @@ impl Room {
         }
     }
 
-    /// Asks for room, unless that was done a moment ago: who works has to have time for a request between
-    /// two questions, however many there are that wait.
+    /// Asks a few for room, unless that was done a moment ago.
     fn ask(&self) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= AGAIN) {
             *asked = Some(now);
-            self.ask.send_replace(());
+            // The first of those who wait for it hears each.
+            (0..self.few).for_each(|_| self.crowd.0.notify_one());
         }
     }
 
     pub(crate) fn crowd(&self) -> Crowd {
-        Crowd(self.ask.subscribe())
+        self.crowd.clone()
     }
 }
 
 // === impl Crowd ===
 
 impl Crowd {
-    /// Ready when somebody waits for the place of a connection that has no request.
-    pub(crate) async fn wants_place(&mut self, running: &Running) {
-        let mut idle_since = None;
+    /// Ready when somebody waits for the place of a connection that has had no request for a while.
+    pub(crate) async fn wants_place(&self, running: &Running) {
+        // How many requests there have been, if there is none now.
+        let idle = || (running.now() == 0).then(|| running.ever());
+        let (mut since, mut seen) = (Instant::now(), idle());
         loop {
-            if self.0.changed().await.is_err() {
-                // Nobody comes any more.
-                return std::future::pending().await;
-            }
-            let ever = (running.now() == 0).then(|| running.ever());
-            if ever.is_some() && ever == idle_since {
+            // Whoever is asked in vain is the last one to be asked again.
+            self.0.notified().await;
+            let now = idle();
+            if now.is_none() || now != seen {
+                (since, seen) = (Instant::now(), now);
+            } else if since.elapsed() >= REST {
                 return;
             }
-            idle_since = ever;
         }
     }
 }
@@ -101,7 +116,7 @@ mod tests {
         let (idle, busy) = (Running::default(), Running::default());
         let _request = busy.enter();
         let spawn = |place: Place, running: Running| {
-            let mut crowd = room.crowd();
+            let crowd = room.crowd();
             tokio::spawn(async move {
                 crowd.wants_place(&running).await;
                 drop(place);
@@ -117,24 +132,45 @@ mod tests {
         assert!(waiting.is_err() && !second.is_finished());
     }
 
+    /// Who works has time for a request between two questions, however many there are that wait.
     #[tokio::test(start_paused = true)]
-    async fn many_who_come_at_once_ask_once() {
+    async fn who_has_had_a_request_a_moment_ago_stays() {
         let room = Arc::new(Room::new(Some(1)));
-        let (working, mut crowd) = (Running::default(), room.crowd());
+        let (working, crowd) = (Running::default(), room.crowd());
+        let others = working.clone();
         let wanted = tokio::spawn(async move { crowd.wants_place(&working).await });
-        tokio::task::yield_now().await;
-        for _ in 0..3 {
-            // The place is taken, and free again soon.
-            let place = room.enter().await;
-            let waiting = timeout(AGAIN / 10, room.enter()).await;
-            assert!(waiting.is_err());
-            drop(place);
+        let _place = room.enter().await;
+        for _ in 0..20 {
+            assert!(timeout(REST / 2, room.enter()).await.is_err());
+            drop(others.enter());
+        }
+        assert!(!wanted.is_finished());
+        assert!(timeout(REST * 3, room.enter()).await.is_err());
+        wanted.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_leave_first_that_have_been_idle_for_longest_and_not_all_at_once() {
+        const MOST: usize = 1000;
+        let room = Arc::new(Room::new(Some(MOST)));
+        let mut all = tokio::task::JoinSet::new();
+        for number in 0..MOST {
+            let (place, crowd) = (room.enter().await, room.crowd());
+            all.spawn(async move {
+                crowd.wants_place(&Running::default()).await;
+                drop(place);
+                number
+            });
             tokio::task::yield_now().await;
         }
-        assert!(!wanted.is_finished(), "it had a request a moment ago, for all we know");
+        tokio::time::sleep(REST).await;
         let _place = room.enter().await;
-        assert!(timeout(AGAIN * 3, room.enter()).await.is_err());
-        wanted.await.unwrap();
+        let mut left = Vec::new();
+        while let Some(number) = all.try_join_next() {
+            left.push(number.unwrap());
+        }
+        left.sort_unstable();
+        assert_eq!(left, (0..MOST / SHARE).collect::<Vec<_>>());
     }
 
     #[tokio::test]

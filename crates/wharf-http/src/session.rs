@@ -221,8 +221,7 @@ impl Session {
         let least = pace::least(self.app.options().limits.download_rate, timeouts.write_stall);
         let least = least.max(PROGRESS);
         let mut stuck = pin!(stuck(&self.bodies, written, least, timeouts.write_stall));
-        let mut crowd = self.crowd.clone();
-        let mut crowded = pin!(crowd.wants_place(&self.running));
+        let mut crowded = pin!(self.crowd.wants_place(&self.running));
         tokio::select! {
             biased;
             ended = &mut connection => return log(remote, ended),
