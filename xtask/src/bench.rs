@@ -78,6 +78,9 @@ pub(crate) struct Args {
     /// A good client beside others that mean harm, instead of the works; five minutes, with --quick seconds
     #[arg(long)]
     hostile: bool,
+    /// These attacks only
+    #[arg(long, requires = "hostile", value_delimiter = ',', value_name = "NAMES", value_parser = hostile::known)]
+    attacks: Vec<String>,
     /// Wharf beside Wharf with metrics, access log and an endpoint for events, instead of peers
     #[arg(long, conflicts_with = "hostile")]
     observed: bool,

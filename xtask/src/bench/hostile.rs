@@ -20,7 +20,7 @@ use super::{Args, abort, processes};
 use crate::process::Background;
 use crate::workspace::Workspace;
 use crate::{Outcome, files, process};
-use attacks::{ATTACKS, Seen};
+use attacks::{ATTACKS, Attack, Seen};
 use good::Good;
 
 mod attacks;
@@ -93,6 +93,15 @@ struct Server {
     process: Background,
 }
 
+/// The name of an attack, or an error that lists them.
+pub(super) fn known(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
+    match names.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("the attacks are {}", names.join(", "))),
+    }
+}
+
 /// Runs it, prints the tables, and writes the files.
 pub(super) fn run(args: &Args) -> Outcome {
     let workspace = Workspace::load()?;
@@ -107,11 +116,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     println!("{}", report.machine.describe());
 
     let (full, short) = (Duration::from_secs_f64(seconds), Duration::from_secs_f64(seconds / 5.0));
+    let is_wanted = |attack: &&Attack| {
+        args.attacks.is_empty() || args.attacks.iter().any(|name| name == attack.name)
+    };
+    let attacks: Vec<_> = ATTACKS.iter().filter(is_wanted).collect();
     let part = |name, length, others| part(&program, folder.path(), name, length, others);
     let alone = part("alone", short, Others::Nobody)?;
     let calm = alone.part.server;
     report.add(alone);
-    let attacked = part("beside the attacks", full, Others::Attackers)?;
+    let attacked = part("beside the attacks", full, Others::Attackers(&attacks))?;
     let used = attacked.part.others + (attacked.part.server - calm).max(0.0);
     report.add(attacked);
     report.add(part("beside a harmless process", full, Others::Harmless(used))?);
@@ -132,9 +145,9 @@ pub(super) fn run(args: &Args) -> Outcome {
 }
 
 /// Who is there besides the good client.
-enum Others {
+enum Others<'a> {
     Nobody,
-    Attackers,
+    Attackers(&'a [&'static Attack]),
     /// Uses so many CPU-seconds per second.
     Harmless(f64),
 }
@@ -151,7 +164,7 @@ fn part(
     folder: &Path,
     name: &'static str,
     length: Duration,
-    others: Others,
+    others: Others<'_>,
 ) -> Outcome<Done> {
     println!("{name}: {:.0} s", length.as_secs_f64());
     let folder = folder.join(name.replace(' ', "-"));
@@ -165,7 +178,7 @@ fn part(
         let good = scope.spawn(|| good.run(RATE, length));
         let others = scope.spawn(|| match others {
             Others::Nobody => Ok((0.0, Vec::new())),
-            Others::Attackers => attacks::run(&target, end),
+            Others::Attackers(attacks) => attacks::run(attacks, &target, end),
             Others::Harmless(share) => Ok((burn::burn(share, end), Vec::new())),
         });
         (good.join(), others.join())
@@ -188,12 +201,8 @@ fn part(
         others: spent / seconds,
         peak: processes::memory(pid).peak,
     };
-    let seen = ATTACKS.iter().zip(attacks);
-    let attacks =
-        seen.map(|(attack, seen)| Attacked { name: attack.name, title: attack.title, seen });
-    let done = Done { part, attacks: attacks.collect() };
     drop(server);
-    Ok(done)
+    Ok(Done { part, attacks })
 }
 
 /// As many open files as we may have without a privilege: each connection is one.

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout_at};
 
-use super::frames;
+use super::{Attacked, frames};
 use crate::Outcome;
 use crate::bench::connection::{Connection, path};
 use crate::bench::processes::thread_cpu_seconds;
@@ -123,21 +123,30 @@ pub(super) static ATTACKS: &[Attack] = &[
 /// `mallory:another password`
 const AUTHORIZATION: &str = "Authorization: Basic bWFsbG9yeTphbm90aGVyIHBhc3N3b3Jk\r\n";
 
-/// Lets all of them loose until the end. Their CPU-seconds, and what each has seen.
-pub(super) fn run(target: &Target, end: Instant) -> Outcome<(f64, Vec<Seen>)> {
+/// Lets these loose until the end. Their CPU-seconds, and what each has seen.
+pub(super) fn run(
+    attacks: &[&'static Attack],
+    target: &Target,
+    end: Instant,
+) -> Outcome<(f64, Vec<Attacked>)> {
     let before = thread_cpu_seconds();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seen = runtime.block_on(async {
-        let seen: Vec<Arc<Mutex<Seen>>> = ATTACKS.iter().map(|_| Arc::default()).collect();
+        let seen: Vec<Arc<Mutex<Seen>>> = attacks.iter().map(|_| Arc::default()).collect();
         let mut running = JoinSet::new();
-        for (attack, seen) in ATTACKS.iter().zip(&seen) {
+        for (&attack, seen) in attacks.iter().zip(&seen) {
             let aim = Aim { target: target.clone(), number: 0, seen: Arc::clone(seen) };
             running.spawn(again(attack, aim));
         }
         // They never end by themselves.
         let _ = timeout_at(end.into(), running.join_next()).await;
         running.shutdown().await;
-        seen.iter().map(|seen| lock(seen).clone()).collect()
+        let came = attacks.iter().zip(&seen).map(|(attack, seen)| Attacked {
+            name: attack.name,
+            title: attack.title,
+            seen: lock(seen).clone(),
+        });
+        came.collect()
     });
     Ok((thread_cpu_seconds() - before, seen))
 }
