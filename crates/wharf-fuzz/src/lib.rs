@@ -11,6 +11,7 @@
 //! ```
 
 pub mod authorization;
+pub mod certificate;
 pub mod challenge;
 pub mod checkpoint;
 pub mod config;
@@ -47,6 +48,7 @@ pub struct Target {
 /// All of them, in the order of their names.
 pub static TARGETS: &[Target] = &[
     Target { name: "authorization", check: authorization::check },
+    Target { name: "certificate", check: certificate::check },
     Target { name: "challenge", check: challenge::check },
     Target { name: "checkpoint", check: checkpoint::check },
     Target { name: "config", check: config::check },
