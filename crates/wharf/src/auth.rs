@@ -73,10 +73,14 @@ fn without_rules(auth: Option<&Auth>, user: Option<&str>) -> (bool, String) {
         return (true, "there is no access control: everybody may do everything".to_owned());
     };
     let why = match auth.controller {
-        Controller::Token(_) => "there are no rules: the access in a token decides",
-        Controller::Htpasswd { .. } => "there are no rules: whoever logs in may do everything",
-        Controller::Others => "there are no rules: whoever has a certificate may do everything",
-        Controller::Silly { .. } => "auth.silly lets everybody do everything who says anything",
+        Controller::Token(_) => "auth.token, without auth.rules: the access in a token decides",
+        Controller::Htpasswd { .. } => {
+            "auth.htpasswd, without auth.rules: whoever logs in may do everything"
+        }
+        Controller::Others => {
+            "auth.certificates, without auth.rules: whoever has a certificate may do everything"
+        }
+        Controller::Silly { .. } => "auth.silly: whoever says anything may do everything",
     };
     (user.is_some(), why.to_owned())
 }

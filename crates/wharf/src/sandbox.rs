@@ -87,6 +87,10 @@ mod linux {
         "/dev/urandom",
     ];
 
+    /// Files of the system that may be links to elsewhere, as those of NetworkManager and NixOS are.
+    const LINKS: &[&str] =
+        &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime"];
+
     /// Variables that name files of certificates and credentials.
     const VARIABLES: &[&str] = &[
         "SSL_CERT_FILE",
@@ -159,6 +163,7 @@ mod linux {
     fn read(document: &Document, file: &str) -> BTreeSet<PathBuf> {
         let mut paths: BTreeSet<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
         let named = document.paths().into_iter().chain([PathBuf::from(file)]);
+        let named = named.chain(LINKS.iter().map(PathBuf::from));
         let named = named.chain(VARIABLES.iter().filter_map(env::var_os).map(PathBuf::from));
         for path in named {
             // A symlink may lead to another folder, as those of Kubernetes do.
