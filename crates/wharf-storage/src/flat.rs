@@ -86,6 +86,7 @@ pub(crate) async fn names<S: Signs>(
     if !driver.capabilities().flat_lists {
         return Ok(Found { names, rest: Rest::After(after) });
     }
+    let after = after.map(|after| plain(&after));
     let mut cursor = after.clone();
     let mut limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARSE).min(PAGE);
     let mut scan = Scan { signs, after, seen: BTreeMap::new() };
@@ -180,4 +181,28 @@ fn begins(name: &str) -> impl Iterator<Item = &str> {
     let bytes = name.bytes().enumerate().skip(1);
     let parts = bytes.filter(|(_, byte)| *byte <= b'/').map(|(at, _)| &name[..at]);
     parts.chain([name])
+}
+
+/// A text that a store can be asked with, before and after which the same names lie: none is that long, or
+/// has a character before `-` or beyond ASCII.
+fn plain(text: &str) -> String {
+    const LONGEST: usize = 512;
+    let known = text.chars().take(LONGEST).take_while(|c| *c >= '-');
+    known.map(|c| if c.is_ascii() { c } else { '\u{7f}' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_names_lie_after_a_plain_text() {
+        let names = ["a", "a-b", "a.b", "a/x", "ab", "b", "z"];
+        for text in ["", "a", "a\0", "a b", "a!b", "aü", "a~", "ü", "a/\n", "a-b+c", "{", "\u{7f}"]
+        {
+            let after = |text: &str| names.iter().filter(|name| **name > text).count();
+            assert_eq!(after(&plain(text)), after(text), "{text:?}");
+        }
+        assert_eq!(plain(&"ü/".repeat(10_000)).len(), 512);
+    }
 }
