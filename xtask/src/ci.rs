@@ -203,7 +203,7 @@ fn crash() -> Outcome {
 }
 
 /// Stores are exchanged with distribution, as it is and as Debian has it: folders, and buckets of S3. What
-/// each operation asks of a bucket is counted beside its.
+/// each operation asks of a bucket is counted beside its, and docker goes to three replicas over one.
 fn compat() -> Outcome {
     let workspace = Workspace::load()?;
     let Some(registry) = distribution(&workspace)? else {
@@ -214,6 +214,8 @@ fn compat() -> Outcome {
     let peers = std::env::join_paths(peers.into_iter().flatten())?;
     let mut compat = cargo();
     compat.args(["test", "--package", "wharf", "--test", "compat", "--test", "requests"]);
+    // Minutes of replicas that die are for a run by hand.
+    compat.args(["--test", "fleet", "--", "--skip", "replicas_may_die_at_any_moment"]);
     compat.env("WHARF_PEERS", peers);
     let bucket = Kind::S3.missing().is_none().then(|| Service::start(&workspace, Kind::S3));
     let bucket = bucket.transpose()?;

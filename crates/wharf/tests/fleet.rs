@@ -3,6 +3,7 @@
 //! from the offset that any replica reports, or is pushed again.
 //!
 //! Where skopeo is installed, it pushes too: it does not resume, so an image of its may take several tries.
+//! Where docker is installed, it pushes and pulls through replicas that stay alive.
 //!
 //! It needs a store (`WHARF_TEST_S3` or `WHARF_TEST_AZURE`, which `cargo xtask services run s3 -- cargo
 //! test -p wharf --test fleet` sets) and nginx; without them it says so and does nothing.
@@ -27,6 +28,11 @@ use wharf_testkit::{
     process::Server,
     raw::{Client, Response},
 };
+
+#[path = "fleet/docker.rs"]
+mod docker;
+
+use docker::Daemon;
 
 const REPLICAS: usize = 3;
 const PUSHERS: u64 = 6;
@@ -109,6 +115,40 @@ fn replicas_may_die_at_any_moment() {
     assert!(manifests.len() > 10, "hardly anything was pushed");
 }
 
+/// Each request of docker goes to the next replica: it begins a layer at one, sends it to another and
+/// closes it at the third.
+#[test]
+fn docker_pushes_and_pulls_through_replicas() {
+    let Some(storage) = storage() else {
+        eprintln!("skipped: neither WHARF_TEST_S3 nor WHARF_TEST_AZURE names a store");
+        return;
+    };
+    let (Some(fleet), Some(daemon)) = (Fleet::start(&storage), Daemon::start()) else {
+        eprintln!("skipped: there is no nginx, or no docker that runs");
+        return;
+    };
+    let mut random = Random(11);
+    for length in [1000, 6 << 20, 20 << 20] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("file"), random.bytes(length)).expect("written");
+        let archive = fleet.folder.path().join("layer.tar");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(folder.path()).arg("-cf").arg(&archive).arg("file");
+        assert!(tar.status().expect("tar runs").success());
+        let image = format!("{}/fleet/docker:b{length}", fleet.address);
+        daemon.import(&archive, &image);
+        daemon.push(&image);
+        let pushed = daemon.id(&image);
+        daemon.pull(&image);
+        assert_eq!(daemon.id(&image), pushed);
+        println!("docker pushed and pulled a layer of {length} bytes: {pushed}");
+        if let Some(skopeo) = program("skopeo") {
+            let copy = format!("dir:{}", folder.path().join("copy").display());
+            assert!(copied(&skopeo, &format!("docker://{image}"), &copy), "skopeo cannot pull");
+        }
+    }
+}
+
 /// A storage section of a configuration.
 fn storage() -> Option<String> {
     ["WHARF_TEST_S3", "WHARF_TEST_AZURE"].iter().find_map(|name| env::var(name).ok())
@@ -138,7 +178,7 @@ fn copy_until(end: Instant, skopeo: &Path, address: SocketAddr, ledger: &Ledger)
 fn copied(skopeo: &Path, from: &str, to: &str) -> bool {
     let mut copy = Command::new(skopeo);
     copy.args(["--command-timeout=30s", "copy", "--quiet", "--preserve-digests"]);
-    copy.args(["--dest-tls-verify=false", from, to]);
+    copy.args(["--src-tls-verify=false", "--dest-tls-verify=false", from, to]);
     copy.stdout(Stdio::null()).stderr(Stdio::null());
     copy.status().expect("skopeo starts").success()
 }
