@@ -142,7 +142,8 @@ impl Disk {
 
     /// Opens what is there, to which no symlink leads, if that takes no waiting.
     pub(crate) fn itself_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
-        self.kernel.open_itself(&self.root, path.as_str(), flags)
+        let name = if path.is_root() { "." } else { path.as_str() };
+        self.kernel.open_itself(&self.root, name, flags)
     }
 
     /// How often a folder was read for lists.

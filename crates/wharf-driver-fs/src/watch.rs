@@ -5,9 +5,9 @@
 //! files: it has an event in the queue before whoever made the change goes on. So what has not been told
 //! has not happened yet.
 //!
-//! - A folder is watched for what happens in it, and every folder above it, up to the root, for the ways
-//!   by which a path comes to lead elsewhere: that it is moved, or removed, or that another one takes its
-//!   place. The root is open, so that it is the same wherever it goes.
+//! - A folder is watched for what happens in it, and every folder above it, the root included, for the ways
+//!   by which a path comes to lead elsewhere: that one is moved, or removed, or that another one takes its
+//!   place. The root itself is open, so that it is the same wherever it goes.
 //! - Watches are set from above to below, and each of them twice: that the kernel gives the same number
 //!   both times shows that the path led to this folder when all above it were watched already.
 //! - If a folder is moved that others may lie below, or if events were lost, all that was known counts no
@@ -147,10 +147,9 @@ impl Watches {
         {
             return Some(known);
         }
-        let parent = path.parent()?;
-        let above = match parent.is_root() {
-            true => None,
-            false => Some(self.watch(queue, folders, disk, &parent, false)?),
+        let above = match path.parent() {
+            Some(parent) => Some(self.watch(queue, folders, disk, &parent, false)?),
+            None => None,
         };
         let watch = self.number(queue, folders, disk, path, inside)?;
         let epoch = self.epoch.load(Ordering::SeqCst);
@@ -294,11 +293,11 @@ mod tests {
     fn what_nobody_needs_is_not_watched() {
         let Some((_root, disk, watches)) = watched(&["a/b/c", "a/d"]) else { return };
         let deep = watches.since(&disk, &path("a/b/c")).expect("it can be watched");
-        assert_eq!(watches.count(), 3);
-        let wide = watches.since(&disk, &path("a/d")).expect("it can be watched");
         assert_eq!(watches.count(), 4);
+        let wide = watches.since(&disk, &path("a/d")).expect("it can be watched");
+        assert_eq!(watches.count(), 5);
         drop(deep);
-        assert_eq!(watches.count(), 2);
+        assert_eq!(watches.count(), 3);
         drop(wide);
         assert_eq!(watches.count(), 0);
     }
@@ -309,7 +308,7 @@ mod tests {
         let below = watches.since(&disk, &path("a/b")).expect("it can be watched");
         let above = watches.since(&disk, &path("a")).expect("it can be watched");
         drop(above);
-        assert_eq!(watches.count(), 2);
+        assert_eq!(watches.count(), 3);
         assert!(is_same(&watches, &below));
         fs::rename(root.path().join("a"), root.path().join("c")).expect("it is moved");
         assert!(!is_same(&watches, &below));
@@ -329,6 +328,22 @@ mod tests {
         assert!(!is_same(&watches, &c));
     }
 
+    /// Whoever has it open keeps the kernel from telling that it is gone.
+    #[test]
+    fn a_folder_that_was_made_anew_is_not_taken_for_the_one_that_was_removed() {
+        let Some((root, disk, watches)) = watched(&["a/b"]) else { return };
+        let path_of = |name: &str| root.path().join(name);
+        let old = watches.since(&disk, &path("a/b")).expect("it can be watched");
+        let _open = fs::File::open(path_of("a")).expect("it is there");
+        fs::remove_dir_all(path_of("a")).expect("it is there");
+        fs::create_dir_all(path_of("a/b")).expect("there is room");
+        assert!(!is_same(&watches, &old));
+        let new = watches.since(&disk, &path("a/b")).expect("it can be watched");
+        assert!(is_same(&watches, &new));
+        fs::rename(path_of("a"), path_of("c")).expect("it is moved");
+        assert!(!is_same(&watches, &new));
+    }
+
     /// The kernel has one number for it.
     #[test]
     fn a_folder_that_was_moved_is_not_taken_for_the_one_at_its_old_path() {
@@ -341,7 +356,7 @@ mod tests {
         assert!(new.iter().flatten().all(|since| !is_same(&watches, since)), "too early to tell");
         let [a, c] = ["a", "c"].map(|it| watches.since(&disk, &path(it)).expect("watched"));
         drop((old, new));
-        assert_eq!(watches.count(), 2);
+        assert_eq!(watches.count(), 3);
         fs::write(root.path().join("a/file"), "x").expect("there is room");
         assert!(!is_same(&watches, &a));
         assert!(is_same(&watches, &c));
