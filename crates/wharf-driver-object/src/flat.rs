@@ -1,22 +1,20 @@
 //! Content at any depth, in the order of the store.
 
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
-use wharf_driver::{Contents, File, ListRequest, Result, StoragePath};
+use wharf_driver::{Contents, File, Result, StoragePath};
 
 use crate::{listing::MOST, objects::Objects};
 
-/// One page of what is below a folder.
+/// The first of what is below a folder.
 pub(crate) async fn page(
     objects: &Objects,
     pages: &dyn PaginatedListStore,
     folder: &StoragePath,
-    request: ListRequest<'_>,
+    limit: usize,
 ) -> Result<Contents> {
-    let after = request.after.filter(|after| !after.is_empty());
     let prefix = objects.below(folder);
     let mut options = PaginatedListOptions {
-        offset: after.map(|after| format!("{prefix}{after}")),
-        max_keys: Some(request.limit.clamp(1, MOST)),
+        max_keys: Some(limit.clamp(1, MOST)),
         ..PaginatedListOptions::default()
     };
     loop {
@@ -25,16 +23,14 @@ pub(crate) async fn page(
         let page = objects.within(&prefix, list).await?;
         let files = page.result.objects.into_iter().filter_map(|object| {
             let path = object.location.as_ref().strip_prefix(&prefix)?;
-            // A store may begin with where it was to start, or not heed it.
-            let is_wanted = !path.is_empty() && after.is_none_or(|after| path > after);
-            is_wanted.then(|| File { path: path.to_owned(), size: object.size })
+            (!path.is_empty()).then(|| File { path: path.to_owned(), size: object.size })
         });
         let mut files: Vec<File> = files.collect();
         // The mark of a folder that some tools make has the path of what is above it.
         files.sort_by(|one, other| one.path.cmp(&other.path));
         files.dedup_by(|one, other| one.path == other.path);
-        let more = page.page_token.is_some() || files.len() > request.limit;
-        files.truncate(request.limit);
+        let more = page.page_token.is_some() || files.len() > limit;
+        files.truncate(limit);
         if !(files.is_empty() && more) {
             return Ok(Contents { files, more });
         }

@@ -74,11 +74,12 @@ pub trait Driver: Debug + Send + Sync + 'static {
         lists.buffered(READS).collect().await
     }
 
-    /// Content below a folder, at any depth, in the byte order of its paths from there: at most as much
-    /// as is asked for, less where the driver gives less at once, but some unless there is none.
-    /// `request.after` is any text here. `Unsupported` without [`Capabilities::flat_lists`].
-    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
-        let _ = request;
+    /// The first content below a folder, at any depth, in the byte order of its paths from there: at most
+    /// `limit` of it, less where the driver gives less at once, but some unless there is none. What comes
+    /// later is found from folder to folder: not every store of objects goes on in this order (MinIO does not
+    /// from within `1.0/` to `1/`). `Unsupported` without [`Capabilities::flat_lists`].
+    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
+        let _ = limit;
         Err(Error::new(ErrorKind::Unsupported, folder).because("its folders are listed one by one"))
     }
 

@@ -5,18 +5,18 @@
 //! before `1.0/current/link`. So a name may come later than those that it precedes. It then is what they
 //! begin with, up to a byte that sorts no later than the slash. Hence: where a list ends and is not over,
 //! every name up to the last one that it came to is known, but for those that the last one begins with;
-//! these are asked for. Names beyond it stay for the next list, which begins after all that the last one
-//! has left.
+//! these are asked for. Names beyond it are found from folder to folder.
 //!
-//! What a name has below it may be long: thousands of links to layers, or a tag that moves each night. As
-//! soon as a list brings but few names, the folders are the better way.
+//! There is no second list: not every store can be told where to begin in this order (MinIO, asked for what
+//! comes after `1.0/index/a/link`, leaves out `1/current/link`), and what a name has below it may be long,
+//! thousands of links to layers, or a tag that moves each night.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_core::Result;
-use wharf_driver::{Driver, File, ListRequest, StoragePath};
+use wharf_driver::{Driver, File, StoragePath};
 
 use crate::{children::PAGE, digests::CONCURRENCY, error::StorageResult};
 
@@ -44,9 +44,6 @@ pub(crate) trait Signs: Sync {
     /// A path from which on no file says whether a name counts.
     fn known_at(&self, name: &str) -> String;
 
-    /// A path after all files that belong to a name, and before those of all later names.
-    fn past(&self, name: &str) -> String;
-
     /// Whether a name counts that the list has not said enough of.
     async fn ask(&self, name: &str) -> Result<bool>;
 }
@@ -67,14 +64,11 @@ pub(crate) enum Rest {
 /// A way through the list.
 struct Scan<'a, S: Signs> {
     signs: &'a S,
-    /// Every name up to this one is handed out.
-    after: Option<String>,
-    /// What was seen of later ones.
     seen: BTreeMap<String, S::Known>,
 }
 
-/// The first names after `after` that count, `wanted` of them or more; fewer if there are no more, or if
-/// they are found better in another way.
+/// The first names that count, `wanted` of them or more; fewer if there are no more, or if they are found
+/// better in another way.
 pub(crate) async fn names<S: Signs>(
     driver: &dyn Driver,
     folder: &StoragePath,
@@ -82,33 +76,20 @@ pub(crate) async fn names<S: Signs>(
     after: Option<String>,
     wanted: usize,
 ) -> Result<Found> {
-    let mut names = Vec::new();
-    if !driver.capabilities().flat_lists {
-        return Ok(Found { names, rest: Rest::After(after) });
+    if after.is_some() || !driver.capabilities().flat_lists {
+        return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
     }
-    let after = after.map(|after| plain(&after));
-    let mut cursor = after.clone();
-    let mut limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARSE).min(PAGE);
-    let mut scan = Scan { signs, after, seen: BTreeMap::new() };
-    loop {
-        let request = ListRequest { after: cursor.as_deref(), limit };
-        let page = driver.list_below(folder, request).await.stored()?;
-        let seen = scan.seen.len();
-        page.files.iter().for_each(|file| scan.take(file));
-        let is_sparse = (scan.seen.len() - seen) * S::SPARSE < page.files.len();
-        let Some(last) = page.files.last().filter(|_| page.more) else {
-            names.extend(scan.rest());
-            return Ok(Found { names, rest: Rest::Nothing });
-        };
-        let end = signs.split(&last.path).map_or(last.path.as_str(), |(name, _)| name);
-        let asked = scan.ask_before(&last.path, end).await?;
-        names.extend(scan.up_to(end, asked));
-        if names.len() >= wanted || is_sparse {
-            return Ok(Found { names, rest: Rest::After(scan.after) });
-        }
-        cursor = Some(signs.past(end).max(last.path.clone()));
-        limit = PAGE;
-    }
+    let limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARSE).min(PAGE);
+    let page = driver.list_below(folder, limit).await.stored()?;
+    let mut scan = Scan { signs, seen: BTreeMap::new() };
+    page.files.iter().for_each(|file| scan.take(file));
+    let Some(last) = page.files.last().filter(|_| page.more) else {
+        return Ok(Found { names: scan.rest().into_iter().collect(), rest: Rest::Nothing });
+    };
+    let end = signs.split(&last.path).map_or(last.path.as_str(), |(name, _)| name);
+    let asked = scan.ask_before(&last.path, end).await?;
+    let names = scan.up_to(end, asked).into_iter().collect();
+    Ok(Found { names, rest: Rest::After(Some(end.to_owned())) })
 }
 
 // === impl Scan ===
@@ -116,9 +97,6 @@ pub(crate) async fn names<S: Signs>(
 impl<S: Signs> Scan<'_, S> {
     fn take(&mut self, file: &File) {
         let Some((name, rest)) = self.signs.split(&file.path) else { return };
-        if !self.is_wanted(name) {
-            return;
-        }
         match self.seen.get_mut(name) {
             Some(known) => self.signs.note(known, rest, file.size),
             None => {
@@ -131,8 +109,7 @@ impl<S: Signs> Scan<'_, S> {
     /// Asks for each name that `end` begins with, or is, and of which later files may say something.
     async fn ask_before(&self, last: &str, end: &str) -> Result<BTreeSet<String>> {
         let unknown = begins(end).filter(|name| {
-            self.is_wanted(name)
-                && *self.signs.known_at(name) > *last
+            *self.signs.known_at(name) > *last
                 && !self.seen.get(*name).is_some_and(|known| self.signs.counts(known))
         });
         let unknown: Vec<String> = unknown.map(str::to_owned).collect();
@@ -147,9 +124,6 @@ impl<S: Signs> Scan<'_, S> {
         let later = self.seen.split_off(&format!("{end}\0"));
         let passed = std::mem::replace(&mut self.seen, later);
         names.extend(self.counting(passed));
-        if self.is_wanted(end) {
-            self.after = Some(end.to_owned());
-        }
         names
     }
 
@@ -160,10 +134,6 @@ impl<S: Signs> Scan<'_, S> {
 
     fn counting(&self, names: BTreeMap<String, S::Known>) -> impl Iterator<Item = String> {
         names.into_iter().filter(|(_, known)| self.signs.counts(known)).map(|(name, _)| name)
-    }
-
-    fn is_wanted(&self, name: &str) -> bool {
-        self.after.as_deref().is_none_or(|after| name > after)
     }
 }
 
@@ -181,28 +151,4 @@ fn begins(name: &str) -> impl Iterator<Item = &str> {
     let bytes = name.bytes().enumerate().skip(1);
     let parts = bytes.filter(|(_, byte)| *byte <= b'/').map(|(at, _)| &name[..at]);
     parts.chain([name])
-}
-
-/// A text that a store can be asked with, before and after which the same names lie: none is that long, or
-/// has a character before `-` or beyond ASCII.
-fn plain(text: &str) -> String {
-    const LONGEST: usize = 512;
-    let known = text.chars().take(LONGEST).take_while(|c| *c >= '-');
-    known.map(|c| if c.is_ascii() { c } else { '\u{7f}' }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_names_lie_after_a_plain_text() {
-        let names = ["a", "a-b", "a.b", "a/x", "ab", "b", "z"];
-        for text in ["", "a", "a\0", "a b", "a!b", "aü", "a~", "ü", "a/\n", "a-b+c", "{", "\u{7f}"]
-        {
-            let after = |text: &str| names.iter().filter(|name| **name > text).count();
-            assert_eq!(after(&plain(text)), after(text), "{text:?}");
-        }
-        assert_eq!(plain(&"ü/".repeat(10_000)).len(), 512);
-    }
 }

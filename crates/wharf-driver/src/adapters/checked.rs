@@ -124,9 +124,9 @@ impl Driver for Checked {
         checked_each((folder, paths), each, |path, page| in_order(path, page, request))
     }
 
-    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
-        has_room(folder, request)?;
-        flat(folder, self.inner.list_below(folder, request).await?, request)
+    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
+        has_room(folder, ListRequest { after: None, limit })?;
+        flat(folder, self.inner.list_below(folder, limit).await?, limit)
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
@@ -273,10 +273,8 @@ fn in_order(folder: &StoragePath, page: Listing, request: ListRequest<'_>) -> Re
     })
 }
 
-fn flat(folder: &StoragePath, page: Contents, request: ListRequest<'_>) -> Result<Contents> {
-    let first = page.files.first().map(|file| file.path.as_str());
-    let sound = page.files.len() <= request.limit
-        && first.is_none_or(|first| request.after.is_none_or(|after| after < first))
+fn flat(folder: &StoragePath, page: Contents, limit: usize) -> Result<Contents> {
+    let sound = page.files.len() <= limit
         && page.files.is_sorted_by(|a, b| a.path < b.path)
         && !(page.more && page.files.is_empty());
     sound.then_some(page).ok_or_else(|| {

@@ -15,10 +15,7 @@ pub(super) struct Own<'a> {
     pub(super) driver: &'a dyn Driver,
 }
 
-/// What is above `_` in the order of bytes.
-const PAST_OWN: char = '`';
-
-/// The same for `/`.
+/// What is above `/` in the order of bytes.
 const PAST_SLASH: char = '0';
 
 // === impl Own ===
@@ -50,10 +47,6 @@ impl Signs for Own<'_> {
 
     fn known_at(&self, name: &str) -> String {
         format!("{name}/{}{PAST_SLASH}", layout::MANIFESTS)
-    }
-
-    fn past(&self, name: &str) -> String {
-        format!("{name}/{PAST_OWN}")
     }
 
     async fn ask(&self, name: &str) -> Result<bool> {

@@ -32,9 +32,6 @@ pub(super) struct Links {
 
 const CURRENT: &str = "current/link";
 
-/// What is above `/` in the order of bytes: `a0` comes after everything below `a`.
-const PAST_SLASH: char = '0';
-
 // === impl Current ===
 
 #[async_trait]
@@ -60,10 +57,6 @@ impl Signs for Current<'_> {
 
     fn known_at(&self, name: &str) -> String {
         format!("{name}/{CURRENT}")
-    }
-
-    fn past(&self, name: &str) -> String {
-        format!("{name}{PAST_SLASH}")
     }
 
     async fn ask(&self, name: &str) -> Result<bool> {
@@ -99,10 +92,6 @@ impl Signs for Pointing {
 
     fn known_at(&self, name: &str) -> String {
         format!("{name}/{}", self.history)
-    }
-
-    fn past(&self, name: &str) -> String {
-        format!("{name}{PAST_SLASH}")
     }
 
     /// Its current link will tell.

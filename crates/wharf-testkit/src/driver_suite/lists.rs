@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_driver::{Driver, Entry, ErrorKind, File, ListRequest, StoragePath};
+use wharf_driver::{Contents, Driver, Entry, ErrorKind, File, ListRequest, StoragePath};
 
 use super::{Subject, file, folder, kind, names, path, put};
 
@@ -165,13 +165,12 @@ pub async fn many_lists_are_like_each(subject: Arc<Subject>) {
     assert!(absent.into_iter().all(|page| page.expect("listed").entries.is_empty()));
 }
 
-/// In the order of the paths, which is another one than that of the names; page by page as at once.
+/// In the order of the paths, which is another one than that of the names.
 pub async fn content_at_any_depth_is_listed(subject: Arc<Subject>) {
     let driver = subject.driver();
     let at = path("flat");
     if !subject.declared.flat_lists {
-        let request = ListRequest { after: None, limit: 1 };
-        let refused = driver.list_below(&at, request).await.map(drop);
+        let refused = driver.list_below(&at, 1).await.map(drop);
         assert_eq!(kind(refused), Some(ErrorKind::Unsupported));
         return;
     }
@@ -187,30 +186,12 @@ pub async fn content_at_any_depth_is_listed(subject: Arc<Subject>) {
     expected.push(File { path: "file".to_owned(), size: 1 });
     expected.sort_by(|one, other| one.path.cmp(&other.path));
     for limit in [1, 2, 7, expected.len(), 5000] {
-        assert_eq!(below(&*driver, &at, None, limit).await, expected, "by {limit}");
+        let page = driver.list_below(&at, limit).await.expect("it is listed");
+        let count = page.files.len();
+        assert!((1..=limit).contains(&count), "{count} by {limit}");
+        assert_eq!(page.files, expected[..count], "by {limit}");
+        assert_eq!(page.more, count < expected.len(), "by {limit}");
     }
-    for after in ["", "1.0", "1.0/", "1.0/current/link", "1.0/index0", "1.00", "_", "a-b", "z"] {
-        let rest: Vec<_> = expected.iter().filter(|file| *file.path > *after).cloned().collect();
-        assert_eq!(below(&*driver, &at, Some(after), 3).await, rest, "after {after:?}");
-    }
-    assert_eq!(below(&*driver, &path("nowhere"), None, 3).await, []);
-}
-
-async fn below(
-    driver: &dyn Driver,
-    folder: &StoragePath,
-    after: Option<&str>,
-    limit: usize,
-) -> Vec<File> {
-    let (mut files, mut after) = (Vec::new(), after.map(str::to_owned));
-    loop {
-        let request = ListRequest { after: after.as_deref(), limit };
-        let page = driver.list_below(folder, request).await.expect("it is listed");
-        assert!(page.files.len() <= limit && !(page.more && page.files.is_empty()));
-        after = page.files.last().map(|file| file.path.clone());
-        files.extend(page.files);
-        if !page.more {
-            return files;
-        }
-    }
+    let nowhere = driver.list_below(&path("nowhere"), 3).await.expect("it is listed");
+    assert_eq!(nowhere, Contents::default());
 }

@@ -6,7 +6,7 @@ use wharf_driver::{Contents, Driver, EntryKind, File, ListRequest, Result, Stora
 pub(super) async fn below(
     driver: &dyn Driver,
     folder: &StoragePath,
-    request: ListRequest<'_>,
+    limit: usize,
     most: usize,
 ) -> Result<Contents> {
     let (mut files, mut folders) = (Vec::new(), vec![StoragePath::root()]);
@@ -21,9 +21,8 @@ pub(super) async fn below(
         }
     }
     let mut paths: Vec<&str> = files.iter().map(StoragePath::as_str).collect();
-    paths.retain(|path| request.after.is_none_or(|after| *path > after));
     paths.sort_unstable();
-    let limit = request.limit.min(most);
+    let limit = limit.min(most);
     let mut page = Contents { files: Vec::new(), more: paths.len() > limit };
     for path in paths.into_iter().take(limit) {
         let at = folder.join(path).expect("a path");
