@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use wharf_testkit::docker;
+
 use crate::Outcome;
 use crate::process::{self, Background};
 
@@ -14,7 +16,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// A running daemon; it ends with the value.
 pub(crate) struct Daemon {
     home: PathBuf,
-    socket: PathBuf,
     _running: Background,
 }
 
@@ -23,30 +24,19 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts a daemon, given the command that is `dockerd`, and waits until it answers.
     pub(crate) fn start(mut dockerd: Command, home: &Path) -> Outcome<Self> {
-        let socket = home.join("docker.sock");
-        dockerd.arg("--data-root").arg(home.join("data"));
-        dockerd.arg("--exec-root").arg(home.join("exec"));
-        dockerd.arg("--pidfile").arg(home.join("docker.pid"));
-        dockerd.arg("--host").arg(format!("unix://{}", socket.display()));
-        // Neither a network of its own nor a union of file systems is needed.
-        dockerd.args(["--storage-driver=vfs", "--bridge=none"]);
-        dockerd.args(["--iptables=false", "--ip6tables=false"]);
+        docker::keep_to(&mut dockerd, home);
         let log = home.join("dockerd.log");
         let running = Background::start(&mut dockerd, File::create(&log)?, STOP_LIMIT)?;
-        let daemon = Self { home: home.to_owned(), socket, _running: running };
+        let daemon = Self { home: home.to_owned(), _running: running };
         daemon.wait().map_err(|error| {
             format!("{error}\n{}", process::tail(&fs::read_to_string(&log).unwrap_or_default()))
         })?;
         Ok(daemon)
     }
 
-    /// `docker`, for this daemon. What is configured for the user does not count.
+    /// `docker`, for this daemon.
     pub(crate) fn command(&self) -> Command {
-        let mut docker = Command::new("docker");
-        docker.env_remove("DOCKER_CONTEXT").env_remove("XDG_RUNTIME_DIR");
-        docker.env("HOME", &self.home).env("DOCKER_CONFIG", &self.home);
-        docker.arg("--host").arg(format!("unix://{}", self.socket.display()));
-        docker
+        docker::client(&self.home)
     }
 
     /// Runs `docker` with these words to its end.

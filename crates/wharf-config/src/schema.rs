@@ -434,8 +434,8 @@ fn collect(parent: &str, keys: &[Key], paths: &mut Vec<String>) {
     }
 }
 
-/// The row of a path, in which the items of a list are numbers.
-pub(crate) fn find(path: &str) -> Option<&'static Key> {
+/// The row of a path, in which the items of a list are numbers; `None` if there is no such key.
+pub fn find(path: &str) -> Option<&'static Key> {
     let mut keys = SCHEMA;
     let mut found = None;
     for part in path.split('.').filter(|part| part.parse::<usize>().is_err()) {
@@ -445,7 +445,7 @@ pub(crate) fn find(path: &str) -> Option<&'static Key> {
     found
 }
 
-/// The path of a key.
-pub(crate) fn join(parent: &str, name: &str) -> String {
+/// The path of a key in a section, of which the whole has none.
+pub fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }

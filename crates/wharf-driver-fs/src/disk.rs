@@ -131,8 +131,7 @@ impl Disk {
 
     /// A folder that is there, to be described or gone on from, if that takes no waiting.
     pub(crate) fn folder_now(&self, path: &StoragePath) -> Result<File, Miss> {
-        let name = if path.is_root() { "." } else { path.as_str() };
-        self.kernel.open(&self.root, name, SEEN)
+        self.kernel.open(&self.root, name_of(path), SEEN)
     }
 
     /// The same if no symlink leads there.
@@ -142,8 +141,7 @@ impl Disk {
 
     /// Opens what is there, to which no symlink leads, if that takes no waiting.
     pub(crate) fn itself_now(&self, path: &StoragePath, flags: OFlags) -> Result<File, Miss> {
-        let name = if path.is_root() { "." } else { path.as_str() };
-        self.kernel.open_itself(&self.root, name, flags)
+        self.kernel.open_itself(&self.root, name_of(path), flags)
     }
 
     /// How often a folder was read for lists.
@@ -431,7 +429,7 @@ impl Disk {
 
     /// Opens what is there, beneath the root wherever symlinks lead.
     fn resolve(&self, path: &StoragePath, flags: OFlags) -> io::Result<OwnedFd> {
-        let name = if path.is_root() { "." } else { path.as_str() };
+        let name = name_of(path);
         if self.beneath {
             return Ok(open_beneath(&self.root, name, flags)?);
         }
@@ -442,6 +440,11 @@ impl Disk {
         }
         Ok(openat(rustix::fs::CWD, &real, flags | OFlags::NOFOLLOW, Mode::empty())?)
     }
+}
+
+/// What the system calls a path from the root on.
+fn name_of(path: &StoragePath) -> &str {
+    if path.is_root() { "." } else { path.as_str() }
 }
 
 fn last(path: &StoragePath) -> io::Result<&str> {

@@ -87,10 +87,7 @@ impl Kernel {
 
     /// Opens what is beneath a root.
     pub(crate) fn open(&self, root: impl AsFd, name: &str, flags: OFlags) -> Result<File, Miss> {
-        if !self.able.load(Ordering::Relaxed) {
-            return Err(Miss::Later);
-        }
-        self.answer(kernel::open(root, name, flags)).map(File::from)
+        self.file(|| kernel::open(root, name, flags))
     }
 
     /// Opens what is beneath a root if no symlink leads there.
@@ -100,10 +97,14 @@ impl Kernel {
         name: &str,
         flags: OFlags,
     ) -> Result<File, Miss> {
-        if !self.able.load(Ordering::Relaxed) {
-            return Err(Miss::Later);
+        self.file(|| kernel::open_itself(root, name, flags))
+    }
+
+    fn file(&self, open: impl FnOnce() -> rustix::io::Result<OwnedFd>) -> Result<File, Miss> {
+        match self.is_able() {
+            true => self.answer(open()).map(File::from),
+            false => Err(Miss::Later),
         }
-        self.answer(kernel::open_itself(root, name, flags)).map(File::from)
     }
 
     pub(crate) fn is_able(&self) -> bool {

@@ -4,14 +4,10 @@
 
 mod support;
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use support::Server;
+use support::{Log, Server};
 use wharf_auth::{
     Access, Authenticate, Challenge, Credentials, Gate, Identity, Policy, Presented, Rejection,
     Scope,
@@ -48,32 +44,9 @@ impl Scope for Nothing {
     }
 }
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn every_refusal_in_the_log_says_which_rule_has_decided() {
-    let log = Log::default();
-    let sink = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || sink.clone())
-        .with_ansi(false)
-        .finish();
-    // This runtime has one thread, so that all of the server's work is in here.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::begin(tracing::Level::DEBUG);
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules");
     std::fs::write(&rules, "allow authenticated to pull in **\ndeny bob to pull in app\n").unwrap();
@@ -94,13 +67,13 @@ async fn every_refusal_in_the_log_says_which_rule_has_decided() {
         ("bob", "GET", 403, &format!("{file}:2")),
         ("alice", "DELETE", 403, &no_line),
     ] {
-        log.0.lock().unwrap().clear();
+        log.take();
         let header = format!("Authorization: Bearer {token}");
         let headers: &[&str] = if token.is_empty() { &[] } else { &[&header] };
         let answer = server.send(method, "/v2/app/manifests/v1", headers, b"").await;
         assert_eq!(answer.status, status, "{token}");
         let id = answer.header("x-request-id").unwrap_or_default().to_owned();
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.take();
         let told = |line: &&str| {
             line.contains(&format!("rule={rule}")) && line.contains("remote=127.0.0.1")
         };

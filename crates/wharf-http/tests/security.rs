@@ -5,13 +5,10 @@
 
 mod support;
 
-use std::{
-    io::Write as _,
-    sync::{Arc, Mutex},
-};
+use std::{io::Write as _, sync::Arc};
 
 use async_trait::async_trait;
-use support::{Answer, Server};
+use support::{Answer, Log, Server};
 use wharf_api::{Method, Permission, TABLE};
 use wharf_auth::{
     Access, Authenticate, Challenge, Credentials, Gate, Identity, Policy, Presented, Rejection,
@@ -362,32 +359,9 @@ async fn no_path_leaves_its_repository() {
     }
 }
 
-/// Collects everything that is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn cve_2025_48374_no_secret_reaches_the_log() {
-    let log = Log::default();
-    let sink = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || sink.clone())
-        .with_ansi(false)
-        .finish();
-    // This runtime has one thread, so that all of the server's work is in here.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::begin(tracing::Level::TRACE);
     let app = [AccessFormat::Combined, AccessFormat::Json].into_iter().fold(
         guarded_app(),
         |app, format| {
@@ -405,7 +379,7 @@ async fn cve_2025_48374_no_secret_reaches_the_log() {
     server.send("GET", "/v2/", &["Authorization: Bearer s3cret.s3cret.s3cret"], b"").await;
     server.send("GET", "/v2/bob/a/tags/list", &[ALICE, "Cookie: s3cret"], b"").await;
     server.send("GET", "/v2/_catalog?token=s3cret", &[], b"").await;
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.take();
     assert!(text.contains("access denied") && text.contains("PATCH /v2/alice/a"), "{text}");
     let (_, state) = begun.split_once("_state=").unwrap();
     for secret in ["s3cret", "czNjcmV0", state, &state[2..]] {

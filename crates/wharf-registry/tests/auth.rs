@@ -5,11 +5,10 @@ mod support;
 use std::{
     fs,
     net::SocketAddr,
-    path::Path,
     time::{Duration, Instant},
 };
 
-use support::{Registry, check};
+use support::{Registry, check, write};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -19,12 +18,6 @@ use wharf_registry::auth::token::Signer;
 
 /// The hash of `secret`, at the least cost.
 const SECRET: &str = "$2y$04$0123456789abcdefghijkug0jfygDNbCc4YKM81lye0HjT.L3552O";
-
-fn write(folder: &Path, name: &str, content: &str) -> String {
-    let path = folder.join(name);
-    fs::write(&path, content).expect("written");
-    path.display().to_string()
-}
 
 #[tokio::test]
 async fn users_of_a_file_are_let_in_and_rules_say_where() {

@@ -2,29 +2,16 @@
 
 mod support;
 
-use std::{fs, path::Path, sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
-use support::{Registry, check};
+use support::{Registry, authority::Authority, check, write};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use wharf_registry::auth::token::Signer;
 use wharf_testkit::{
     double::{Double, Response},
     raw::Client,
     token_server::{NamesKey, Options, TokenServer},
 };
-
-fn write(folder: &Path, name: &str, content: &str) -> String {
-    let path = folder.join(name);
-    fs::write(&path, content).expect("written");
-    path.display().to_string()
-}
 
 /// The token that a server gives out.
 fn token(server: &TokenServer, query: &str, authorization: &str) -> Option<String> {
@@ -123,47 +110,17 @@ async fn an_issuer_is_found_by_discovery_and_rules_say_who_may() {
 #[tokio::test]
 async fn a_certificate_says_who_its_client_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut params = CertificateParams::new(Vec::new()).expect("valid");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
-    let authority = authority.expect("signed");
-    let issue = |name: &str| {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("valid");
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &authority).expect("signed");
-        (certificate, key)
-    };
-    let (server, key) = issue("server");
-    let ca = write(folder.path(), "ca.pem", &authority.pem());
-    let certificate = write(folder.path(), "s.crt", &server.pem());
-    let key = write(folder.path(), "s.key", &key.serialize_pem());
+    let authority = Authority::new();
+    let tls = authority.section(folder.path());
     let rules = write(folder.path(), "rules", "allow node1 to pull, push in **\n");
-    let tls = format!(
-        "tls: {{certificate: '{certificate}', key: '{key}', clientcas: ['{ca}'], \
-         clientauth: verify-client-cert-if-given}}"
-    );
     let auth = format!("auth: {{certificates: commonname, rules: '{rules}'}}");
     let refused = Registry::bind(&auth, "").await.err().expect("nobody has one");
     assert!(refused.starts_with("auth.certificates: nobody is asked"), "{refused}");
     let registry = Registry::start_with(&auth, &tls).await;
     let connect = async |name: Option<&str>| {
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.der().clone()).expect("added");
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("consistent")
-            .with_root_certificates(roots);
-        let config = match name.map(issue) {
-            Some((certificate, key)) => {
-                let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-                builder.with_client_auth_cert(vec![certificate.der().clone()], key).expect("a pair")
-            }
-            None => builder.with_no_client_auth(),
-        };
         let stream = TcpStream::connect(registry.address).await.expect("connected");
         let server = "localhost".try_into().expect("a name");
-        TlsConnector::from(Arc::new(config)).connect(server, stream).await.expect("agreed")
+        authority.connector(name).connect(server, stream).await.expect("agreed")
     };
     let push = "POST /v2/a/blobs/uploads/";
     for (name, status, contains) in

@@ -2,18 +2,11 @@
 
 mod support;
 
-use std::{fmt::Write as _, fs, path::Path, sync::Arc};
+use std::{fmt::Write as _, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-};
-use support::{Registry, exchange};
+use support::{Registry, authority::Authority, exchange, write};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use wharf_registry::{
     api::{Action, Method, Query, Row, TABLE, Target},
     auth::{Access, Needs, token::Signer},
@@ -106,12 +99,6 @@ impl Role {
     fn basic(&self) -> String {
         format!("Basic {}", STANDARD.encode(format!("{}:secret", self.name)))
     }
-}
-
-fn write(folder: &Path, name: &str, content: &str) -> String {
-    let path = folder.join(name);
-    fs::write(&path, content).expect("written");
-    path.display().to_string()
 }
 
 /// A request for a row, and what it needs.
@@ -281,45 +268,16 @@ async fn identities_of_an_issuer_do_what_the_rules_say() {
 #[tokio::test]
 async fn owners_of_certificates_do_what_the_rules_say() {
     let (folder, roles) = (tempfile::tempdir().expect("a folder"), Role::all());
-    let mut params = CertificateParams::new(Vec::new()).expect("valid");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"));
-    let authority = authority.expect("signed");
-    let key = KeyPair::generate().expect("a key");
-    let issue = |name: &str| {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("valid");
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.signed_by(&key, &authority).expect("signed")
-    };
-    let ca = write(folder.path(), "ca.pem", &authority.pem());
-    let certificate = write(folder.path(), "s.crt", &issue("server").pem());
-    let server_key = write(folder.path(), "s.key", &key.serialize_pem());
+    let authority = Authority::new();
     let rules = rules(folder.path(), &roles);
-    let tls = format!(
-        "tls: {{certificate: '{certificate}', key: '{server_key}', clientcas: ['{ca}'], \
-         clientauth: verify-client-cert-if-given}}"
-    );
+    let tls = authority.section(folder.path());
     let auth = format!("auth: {{certificates: commonname, rules: '{rules}'}}");
     let registry = Registry::start_with(&auth, &tls).await;
-    let connector = |name: Option<&str>| {
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.der().clone()).expect("added");
-        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("consistent")
-            .with_root_certificates(roots);
-        let config = match name.map(issue) {
-            Some(certificate) => {
-                let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-                builder.with_client_auth_cert(vec![certificate.der().clone()], key).expect("a pair")
-            }
-            None => builder.with_no_client_auth(),
-        };
-        TlsConnector::from(Arc::new(config))
-    };
-    let known: Vec<_> =
-        roles.iter().map(|role| (role.name.clone(), connector(Some(&role.name)))).collect();
-    let nobody = connector(None);
+    let known: Vec<_> = roles
+        .iter()
+        .map(|role| (role.name.clone(), authority.connector(Some(&role.name))))
+        .collect();
+    let nobody = authority.connector(None);
     let ask = async |request: &str, who: &Who<'_>| {
         let (connector, authorization) = match who {
             Who::Nobody => (&nobody, ""),

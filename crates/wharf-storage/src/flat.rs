@@ -29,11 +29,14 @@ pub(crate) trait Signs: Sync {
     /// About how many files a name has.
     const FILES: usize;
 
-    /// With how many files to a name the folders are the better way.
-    const SPARSE: usize;
+    /// How many more are asked for, since some names have many.
+    const SPARE: usize;
 
-    /// The name that a file belongs to, and the rest of its path; `None` if it belongs to none.
-    fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)>;
+    /// The name that a file belongs to, and the rest of its path; `None` if it belongs to none. A name is
+    /// what is before the first slash, unless it is said otherwise.
+    fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
+        path.split_once('/')
+    }
 
     /// Notes what a file, of which this is the rest of the path, says.
     fn note(&self, known: &mut Self::Known, rest: &str, size: u64);
@@ -61,12 +64,6 @@ pub(crate) enum Rest {
     After(Option<String>),
 }
 
-/// A way through the list.
-struct Scan<'a, S: Signs> {
-    signs: &'a S,
-    seen: BTreeMap<String, S::Known>,
-}
-
 /// The first names that count, `wanted` of them or more; fewer if there are no more, or if they are found
 /// better in another way.
 pub(crate) async fn names<S: Signs>(
@@ -79,62 +76,55 @@ pub(crate) async fn names<S: Signs>(
     if after.is_some() || !driver.capabilities().flat_lists {
         return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
     }
-    let limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARSE).min(PAGE);
+    let limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARE).min(PAGE);
     let page = driver.list_below(folder, limit).await.stored()?;
-    let mut scan = Scan { signs, seen: BTreeMap::new() };
-    page.files.iter().for_each(|file| scan.take(file));
+    let mut known = noted(signs, &page.files);
     let Some(last) = page.files.last().filter(|_| page.more) else {
-        return Ok(Found { names: scan.rest().into_iter().collect(), rest: Rest::Nothing });
+        return Ok(Found { names: counting(signs, known).collect(), rest: Rest::Nothing });
     };
     let end = signs.split(&last.path).map_or(last.path.as_str(), |(name, _)| name);
-    let asked = scan.ask_before(&last.path, end).await?;
-    let names = scan.up_to(end, asked).into_iter().collect();
-    Ok(Found { names, rest: Rest::After(Some(end.to_owned())) })
+    let asked = ask_before(signs, &known, (&last.path, end)).await?;
+    // Of later names not all is known.
+    known.split_off(&format!("{end}\0"));
+    let names: BTreeSet<String> = counting(signs, known).chain(asked).collect();
+    let rest = Rest::After(Some(end.to_owned()));
+    Ok(Found { names: names.into_iter().collect(), rest })
 }
 
-// === impl Scan ===
-
-impl<S: Signs> Scan<'_, S> {
-    fn take(&mut self, file: &File) {
-        let Some((name, rest)) = self.signs.split(&file.path) else { return };
-        match self.seen.get_mut(name) {
-            Some(known) => self.signs.note(known, rest, file.size),
-            None => {
-                let known = self.seen.entry(name.to_owned()).or_default();
-                self.signs.note(known, rest, file.size);
-            }
+/// What the files say.
+fn noted<S: Signs>(signs: &S, files: &[File]) -> BTreeMap<String, S::Known> {
+    let mut known: BTreeMap<String, S::Known> = BTreeMap::new();
+    for file in files {
+        let Some((name, rest)) = signs.split(&file.path) else { continue };
+        match known.get_mut(name) {
+            Some(known) => signs.note(known, rest, file.size),
+            None => signs.note(known.entry(name.to_owned()).or_default(), rest, file.size),
         }
     }
+    known
+}
 
-    /// Asks for each name that `end` begins with, or is, and of which later files may say something.
-    async fn ask_before(&self, last: &str, end: &str) -> Result<BTreeSet<String>> {
-        let unknown = begins(end).filter(|name| {
-            *self.signs.known_at(name) > *last
-                && !self.seen.get(*name).is_some_and(|known| self.signs.counts(known))
-        });
-        let unknown: Vec<String> = unknown.map(str::to_owned).collect();
-        let asked = stream::iter(unknown).map(|name| async move {
-            self.signs.ask(&name).await.map(|counts| counts.then_some(name))
-        });
-        asked.buffered(CONCURRENCY).try_filter_map(async |name| Ok(name)).try_collect().await
-    }
+fn counting<S: Signs>(
+    signs: &S,
+    names: BTreeMap<String, S::Known>,
+) -> impl Iterator<Item = String> {
+    names.into_iter().filter(|(_, known)| signs.counts(known)).map(|(name, _)| name)
+}
 
-    /// Hands out the names that count up to one, those included that were asked for.
-    fn up_to(&mut self, end: &str, mut names: BTreeSet<String>) -> BTreeSet<String> {
-        let later = self.seen.split_off(&format!("{end}\0"));
-        let passed = std::mem::replace(&mut self.seen, later);
-        names.extend(self.counting(passed));
-        names
-    }
-
-    fn rest(&mut self) -> BTreeSet<String> {
-        let all = std::mem::take(&mut self.seen);
-        self.counting(all).collect()
-    }
-
-    fn counting(&self, names: BTreeMap<String, S::Known>) -> impl Iterator<Item = String> {
-        names.into_iter().filter(|(_, known)| self.signs.counts(known)).map(|(name, _)| name)
-    }
+/// Asks for each name that `end` begins with, or is, and of which files after the last one may say
+/// something; those that count.
+async fn ask_before<S: Signs>(
+    signs: &S,
+    known: &BTreeMap<String, S::Known>,
+    (last, end): (&str, &str),
+) -> Result<Vec<String>> {
+    let unknown = begins(end).filter(|name| {
+        *signs.known_at(name) > *last && !known.get(*name).is_some_and(|it| signs.counts(it))
+    });
+    let unknown: Vec<String> = unknown.map(str::to_owned).collect();
+    let asked = stream::iter(unknown)
+        .map(|name| async move { signs.ask(&name).await.map(|counts| counts.then_some(name)) });
+    asked.buffered(CONCURRENCY).try_filter_map(async |name| Ok(name)).try_collect().await
 }
 
 // === impl Rest ===

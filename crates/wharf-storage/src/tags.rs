@@ -101,18 +101,24 @@ impl Tags {
 
     /// Every tag that points to a manifest, and perhaps some that do not.
     pub(crate) async fn pointing(&self, digest: &Digest) -> Result<Vec<Tag>> {
+        let (mut tags, sure) = self.pointers(digest).await?;
+        tags.extend(sure);
+        Ok(tags)
+    }
+
+    /// The tags that may point to a manifest, and those after them that do.
+    async fn pointers(&self, digest: &Digest) -> Result<(Vec<Tag>, Vec<Tag>)> {
         let links = Pointing { history: layout::tag_history_below(digest) };
         let folder = layout::tags(&self.scope.name);
         let found = flat::names(self.scope.driver(), &folder, &links, None, usize::MAX).await?;
-        let mut tags = parsed(found.names);
-        let mut rest = found.rest;
+        let (mut sure, mut rest) = (Vec::new(), found.rest);
         while let Rest::After(after) = rest {
             let batch = self.batch(after.as_deref(), PAGE).await?;
             let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
-            tags.extend(pointing.map(|(tag, _)| tag));
+            sure.extend(pointing.map(|(tag, _)| tag));
             rest = batch.next.into();
         }
-        Ok(tags)
+        Ok((parsed(found.names), sure))
     }
 
     /// The tags among the next `limit` folders.
@@ -173,12 +179,12 @@ impl TagStore for Tags {
     }
 
     async fn lookup(&self, digest: &Digest) -> Result<Vec<Tag>> {
-        let tags = self.pointing(digest).await?;
+        let (tags, sure) = self.pointers(digest).await?;
         let links: Vec<_> = tags.iter().map(layout::tag_current_below).collect();
         let folder = layout::tags(&self.scope.name);
         let read = links::read_each(self.scope.driver(), &folder, &links).await?;
         let current = tags.into_iter().zip(read).filter(|(_, target)| *target == Some(*digest));
-        Ok(current.map(|(tag, _)| tag).collect())
+        Ok(current.map(|(tag, _)| tag).chain(sure).collect())
     }
 
     async fn history(&self, tag: &Tag) -> Result<Vec<Digest>> {

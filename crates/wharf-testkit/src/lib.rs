@@ -10,6 +10,7 @@ pub mod namespace_suite;
 pub mod scenarios;
 
 // What tests build on.
+pub mod docker;
 pub mod double;
 pub mod fixture;
 pub mod gcs;

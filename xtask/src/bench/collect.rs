@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::{Args, abort, peers, table};
-use crate::workspace::{self, Workspace};
+use super::{Args, abort, page, peers, table};
+use crate::workspace::Workspace;
 use crate::{Outcome, files, store_fixture};
 use said::Said;
 use spent::Spent;
@@ -49,8 +49,6 @@ const COLLECT: &str = "garbage-collect --dry-run";
 const CHECK: &str = "every blob is hashed";
 
 const PAGE: &str = "docs/benchmarks-collect.md";
-const BEGIN: &str = "<!-- figures: begin -->";
-const END: &str = "<!-- figures: end -->";
 
 const COLUMNS: [&str; 6] = ["work", "program", "time", "CPU", "peak memory", "time of ours ×"];
 
@@ -87,11 +85,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let figures = format!("\n{preface}\n{}\n{agreed}\n\n{}", shown(&rows), judged(&verdicts));
     println!("{figures}");
     if args.write_docs {
-        let text = fs::read_to_string(workspace::root().join(PAGE))?;
-        let content = files::between(&text, BEGIN, END, &figures);
-        let content = content.ok_or_else(|| format!("{PAGE}: no marks around the figures"))?;
-        let page = files::Generated { path: PAGE.to_owned(), content };
-        files::settle(&[page], false, "bench --collect")?;
+        files::settle(&[page::filled(PAGE, &figures)?], false, "bench --collect")?;
     }
     println!("removing what was written");
     temporary.close()?;

@@ -16,8 +16,8 @@ use super::peers::{self, Peer};
 use super::report::{Report, Section};
 use super::rounds::Bench;
 use super::works::{WORKS, Work};
-use super::{Args, abort, table};
-use crate::workspace::{self, Workspace};
+use super::{Args, abort, page, table};
+use crate::workspace::Workspace;
 use crate::{Outcome, files};
 
 /// What a server tells of itself.
@@ -39,8 +39,6 @@ const PULLS: &str = "wharf, pull events";
 const ENOUGH: f64 = 0.9;
 
 const PAGE: &str = "docs/benchmarks-observed.md";
-const BEGIN: &str = "<!-- figures: begin -->";
-const END: &str = "<!-- figures: end -->";
 
 const COLUMNS: [&str; 4] = ["work", "rate of the observed one", "with pull events", "met"];
 
@@ -80,11 +78,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     fs::write(&json, serde_json::to_vec_pretty(&report)?)?;
     println!("written: {}", json.display());
     if args.write_docs {
-        let text = fs::read_to_string(workspace::root().join(PAGE))?;
-        let content = files::between(&text, BEGIN, END, &figures(&report));
-        let content = content.ok_or_else(|| format!("{PAGE}: no marks around the figures"))?;
-        let page = files::Generated { path: PAGE.to_owned(), content };
-        files::settle(&[page], false, "bench --observed")?;
+        files::settle(&[page::filled(PAGE, &figures(&report))?], false, "bench --observed")?;
     }
     println!("removing the stores");
     folder.close()?;

@@ -1,4 +1,5 @@
-//! `docs/benchmarks.md`: the figures go between two marks, what is said of them stands around.
+//! Pages of figures: these go between two marks, what is said of them stands around. And what goes into
+//! `docs/benchmarks.md`.
 
 use super::chart::{self, Bar, Panel};
 use super::figures::Figure;
@@ -19,10 +20,7 @@ pub(crate) fn files(report: &Report) -> Outcome<Vec<Generated>> {
         true => (BUCKET_PAGE, "s3-"),
         false => (PAGE, ""),
     };
-    let text = std::fs::read_to_string(workspace::root().join(page))?;
-    let filled = files::between(&text, BEGIN, END, &figures(report, start));
-    let content = filled.ok_or_else(|| format!("{page}: no marks around the figures"))?;
-    let mut files = vec![Generated { path: page.to_owned(), content }];
+    let mut files = vec![filled(page, &figures(report, start))?];
     for (group, sections) in groups(report) {
         for (figure, name) in charts(group) {
             let panels = panels(&sections, *figure);
@@ -33,6 +31,14 @@ pub(crate) fn files(report: &Report) -> Outcome<Vec<Generated>> {
         }
     }
     Ok(files)
+}
+
+/// A page with these figures between its marks.
+pub(crate) fn filled(page: &str, figures: &str) -> Outcome<Generated> {
+    let text = std::fs::read_to_string(workspace::root().join(page))?;
+    let content = files::between(&text, BEGIN, END, figures);
+    let content = content.ok_or_else(|| format!("{page}: no marks around the figures"))?;
+    Ok(Generated { path: page.to_owned(), content })
 }
 
 /// What is shown of a group, and the name of the file.

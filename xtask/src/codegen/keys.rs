@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use wharf_config::schema::{Key, Origin, SCHEMA, Shape, Support};
+use wharf_config::schema::{Key, Origin, SCHEMA, Shape, Support, join};
 
 use crate::files::Generated;
 
@@ -141,8 +141,7 @@ fn page() -> String {
 /// The rows of these keys; `fate` is what becomes of the section that they are in, if that is all.
 fn rows(text: &mut String, parent: &str, keys: &[Key], fate: Option<Support>) {
     for key in keys.iter().filter(|key| key.origin != Origin::Wharf) {
-        let path =
-            if parent.is_empty() { key.name.to_owned() } else { format!("{parent}.{}", key.name) };
+        let path = join(parent, key.name);
         let fate = fate.or(Some(key.support).filter(|support| *support != Support::Read));
         // The other name of s3 has the same keys.
         let below = if path == "storage.s3aws" { &[][..] } else { key.keys() };
@@ -183,17 +182,9 @@ fn remark(path: &str) -> Option<(Verdict, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use wharf_config::schema::find;
 
-    fn find(path: &str) -> Option<&'static Key> {
-        let mut keys = SCHEMA;
-        let mut found = None;
-        for part in path.split('.') {
-            let key = keys.iter().find(|key| key.name == part)?;
-            (keys, found) = (key.keys(), Some(key));
-        }
-        found
-    }
+    use super::*;
 
     #[test]
     fn a_remark_is_about_a_key_that_is_read() {

@@ -27,8 +27,8 @@ impl Signs for Own<'_> {
     /// A tag, a manifest, two or three layers.
     const FILES: usize = 8;
 
-    /// A folder costs two lists.
-    const SPARSE: usize = 256;
+    /// A repository may have many layers.
+    const SPARE: usize = 256;
 
     fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
         let at = path.find("/_")?;

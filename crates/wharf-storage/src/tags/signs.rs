@@ -32,20 +32,20 @@ pub(super) struct Links {
 
 const CURRENT: &str = "current/link";
 
+/// A tag that has moved once has so many links.
+const FILES: usize = 3;
+
+/// Tags that move each night have more.
+const SPARE: usize = 64;
+
 // === impl Current ===
 
 #[async_trait]
 impl Signs for Current<'_> {
     type Known = bool;
 
-    const FILES: usize = 3;
-
-    /// A folder costs a read, which is cheaper than a list.
-    const SPARSE: usize = 64;
-
-    fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
-        path.split_once('/')
-    }
+    const FILES: usize = FILES;
+    const SPARE: usize = SPARE;
 
     fn note(&self, known: &mut bool, rest: &str, size: u64) {
         *known |= rest == CURRENT && links::may_be(size);
@@ -72,13 +72,8 @@ impl Signs for Current<'_> {
 impl Signs for Pointing {
     type Known = Links;
 
-    const FILES: usize = 3;
-
-    const SPARSE: usize = 64;
-
-    fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
-        path.split_once('/')
-    }
+    const FILES: usize = FILES;
+    const SPARE: usize = SPARE;
 
     fn note(&self, known: &mut Links, rest: &str, _size: u64) {
         known.current |= rest == CURRENT;

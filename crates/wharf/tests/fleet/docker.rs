@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wharf_testkit::docker;
+
 use super::{PAUSE, program};
 
 /// A running daemon; it ends with the value.
@@ -31,15 +33,7 @@ impl Daemon {
         let home = folder.path();
         let log = File::create(home.join("log")).expect("a log");
         let mut command = Command::new(dockerd);
-        for (option, name) in
-            [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "docker.pid")]
-        {
-            command.arg(option).arg(home.join(name));
-        }
-        command.arg("--host").arg(host(home));
-        // Neither a network of its own nor a union of file systems is needed.
-        command.args(["--storage-driver=vfs", "--bridge=none"]);
-        command.args(["--iptables=false", "--ip6tables=false"]);
+        docker::keep_to(&mut command, home);
         command.stdout(Stdio::null()).stderr(log);
         let running = command.spawn().expect("dockerd starts");
         let mut daemon = Self { folder, running };
@@ -74,12 +68,9 @@ impl Daemon {
         output
     }
 
-    /// `docker`, for this daemon. What is configured for the user does not count.
+    /// `docker`, for this daemon.
     fn command(&self) -> Command {
-        let home = self.folder.path();
-        let mut docker = Command::new("docker");
-        docker.env_remove("DOCKER_CONTEXT").env_remove("XDG_RUNTIME_DIR");
-        docker.env("HOME", home).env("DOCKER_CONFIG", home).arg("--host").arg(host(home));
+        let mut docker = docker::client(self.folder.path());
         docker.stdin(Stdio::null());
         docker
     }
@@ -116,8 +107,4 @@ impl Drop for Daemon {
             eprintln!("dockerd is left behind: {error}");
         }
     }
-}
-
-fn host(home: &Path) -> String {
-    format!("unix://{}", home.join("docker.sock").display())
 }

@@ -1,21 +1,16 @@
 //! The tables of a run, and `docs/benchmarks-hostile.md`.
 
 use super::{Attacked, BUDGET, FACTOR, MEMORY, Part, Report};
+use crate::Outcome;
+use crate::bench::page::filled;
 use crate::bench::table::markdown;
-use crate::files::{self, Generated};
-use crate::{Outcome, workspace};
+use crate::files::Generated;
 
 const PAGE: &str = "docs/benchmarks-hostile.md";
-const BEGIN: &str = "<!-- figures: begin -->";
-const END: &str = "<!-- figures: end -->";
 
 /// The page with these figures.
 pub(super) fn file(report: &Report) -> Outcome<Generated> {
-    let text = std::fs::read_to_string(workspace::root().join(PAGE))?;
-    let inner = format!("\n{}\n\n{}\n", report.machine.describe(), tables(report));
-    let content = files::between(&text, BEGIN, END, &inner);
-    let content = content.ok_or_else(|| format!("{PAGE}: no marks around the figures"))?;
-    Ok(Generated { path: PAGE.to_owned(), content })
+    filled(PAGE, &format!("\n{}\n\n{}\n", report.machine.describe(), tables(report)))
 }
 
 /// The tables.
