@@ -8,8 +8,8 @@ use wharf_driver_object::{ObjectDriver, Store};
 
 use crate::{Options, assemble::Copier, build::Container, diagnosis, sign::Presigner};
 
-/// Opens a container. Writes, reads and removes one small blob, to know what we may do and what the store promises, unless it
-/// is opened for reading only.
+/// Opens a container. Writes, reads and removes one small blob, to know what we may do and what the store
+/// promises, unless it is opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
     let container = Container::build(options, retry())?;

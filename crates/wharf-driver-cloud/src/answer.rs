@@ -51,6 +51,7 @@ impl Answer {
         let field = |names: &[&str]| names.iter().find_map(|name| field(body, name));
         // XML of stores, JSON of those who give out tokens.
         let code = field(&["Code", "error"]).filter(|code| !code.contains('{'));
+        let code = code.or_else(|| word(body));
         let text = field(&["Message", "error_description", "message"]).unwrap_or_default();
         Self { status, code, text: shorten(&text), unreachable: false }
     }
@@ -93,6 +94,12 @@ fn field(body: &str, name: &str) -> Option<String> {
     let (_, after) = body.split_once(&format!("\"{name}\""))?;
     let value = after.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
     Some(value.split('"').next()?.to_owned())
+}
+
+/// A body that is one word is a code: errors of our own requests repeat no more of an answer.
+fn word(body: &str) -> Option<String> {
+    let is_word = !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then(|| body.to_owned())
 }
 
 /// One line, not too long, without its full stop.
@@ -139,6 +146,9 @@ mod tests {
                     \"error_description\": \"no account\"}";
         assert_eq!(answer(&[json]).to_string(), "400 invalid_grant: no account");
         assert_eq!(answer(&["non-2xx status code: 403 Forbidden: "]).to_string(), "403");
+        let word = "non-2xx status code: 403 Forbidden: AccessDenied";
+        assert_eq!(answer(&[word]).to_string(), "403 AccessDenied");
+        assert_eq!(answer(&["non-2xx status code: 502 Bad Gateway: <p>Oh"]).to_string(), "502");
     }
 
     #[test]

@@ -13,6 +13,8 @@ fn permission(act: Act) -> &'static str {
         Act::Read => "storage.objects.get",
         Act::List => "storage.objects.list",
         Act::Delete => "storage.objects.delete",
+        Act::Abort => "storage.multipartUploads.abort",
+        Act::ListUploads => "storage.multipartUploads.list",
     }
 }
 

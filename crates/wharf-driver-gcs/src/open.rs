@@ -8,9 +8,8 @@ use wharf_driver_object::{ObjectDriver, Sign, Store};
 
 use crate::{Options, build::Bucket, compose::Composer, diagnosis, sign::Presigner};
 
-/// Opens a bucket. Writes, reads and removes one small object, to know what we may do and what
-/// the store promises, unless it is
-/// opened for reading only.
+/// Opens a bucket. Writes, reads and removes one small object, to know what we may do and what the store
+/// promises, unless it is opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
     let bucket = Bucket::build(options, retry())?;

@@ -27,11 +27,15 @@ pub enum Act {
     List,
     /// Delete an object.
     Delete,
+    /// Abort an upload in parts.
+    Abort,
+    /// Find uploads in parts that nobody finished.
+    ListUploads,
 }
 
 /// Finds out whether a store can be used, and whether create-if-absent holds: some stores take the
 /// condition and overwrite all the same. Writes a small object below `prefix` twice, reads it, asks
-/// for one entry of a list, and removes the object.
+/// for one entry of a list, begins an upload in parts and aborts it, and removes the object.
 ///
 /// Where create-if-absent does not hold, the log says what is not promised. A store that is only read
 /// is asked for the list and nothing else; then nothing is known of it, which is `false`.
@@ -46,9 +50,11 @@ where
     let tried = attempt(store, prefix, &key).await;
     let removed = store.delete(&key).await;
     let holds = tried?;
-    match removed {
-        Err(error) if is_denied(&error) => return Err(Unusable { act: Act::Delete, error }),
-        Err(error) => tracing::warn!(%key, %error, "the probe of the object store stays behind"),
+    match removed.map_err(Act::Delete.failed()) {
+        Err(unusable) if unusable.is_denied() => return Err(unusable),
+        Err(Unusable { error, .. }) => {
+            tracing::warn!(%key, %error, "the probe of the object store stays behind");
+        }
         Ok(()) => {}
     }
     if !holds {
@@ -87,6 +93,7 @@ where
         Err(error) => return Err(Unusable { act: Act::Read, error }),
     }
     list(store, prefix).await?;
+    begin_and_abort(store, key).await?;
     Ok(holds)
 }
 
@@ -96,11 +103,17 @@ async fn list<S: PaginatedListStore>(store: &S, prefix: &Path) -> Result<(), Unu
     listed.map(drop).map_err(Act::List.failed())
 }
 
-/// Whether this is no failure that may pass. An answer to a request that deletes many has a code, and
-/// no status.
-fn is_denied(error: &Error) -> bool {
-    let is_kind = matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. });
-    is_kind || error.to_string().contains("AccessDenied")
+/// Parts of an upload that cannot be aborted are paid for until somebody else removes them. Whether a store
+/// has such uploads at all shows when one is needed.
+async fn begin_and_abort(store: &dyn ObjectStore, key: &Path) -> Result<(), Unusable> {
+    let tried = async {
+        let mut upload = store.put_multipart(key).await.map_err(Act::Write.failed())?;
+        upload.abort().await.map_err(Act::Abort.failed())
+    };
+    match tried.await {
+        Err(unusable) if unusable.is_denied() => Err(unusable),
+        _ => Ok(()),
+    }
 }
 
 async fn create(objects: &dyn ObjectStore, key: &Path) -> Result<bool> {
@@ -112,6 +125,18 @@ async fn create(objects: &dyn ObjectStore, key: &Path) -> Result<bool> {
     }
 }
 
+// === impl Unusable ===
+
+impl Unusable {
+    /// Whether it may not be done, and this is no failure that may pass. An answer to a request that deletes
+    /// many has a code, and no status.
+    pub fn is_denied(&self) -> bool {
+        let Self { error, .. } = self;
+        matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
+            || error.to_string().contains("AccessDenied")
+    }
+}
+
 // === impl Act ===
 
 impl Act {
@@ -119,13 +144,15 @@ impl Act {
         move |error| Unusable { act: self, error }
     }
 
-    /// What is done: `write`.
+    /// What is done: `write`, `abort uploads`.
     pub fn verb(self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::Read => "read",
             Self::List => "list",
             Self::Delete => "delete",
+            Self::Abort => "abort uploads",
+            Self::ListUploads => "list unfinished uploads",
         }
     }
 }

@@ -92,6 +92,19 @@ async fn the_probe_finds_out_whether_create_if_absent_holds() {
 }
 
 #[tokio::test]
+async fn the_probe_says_what_is_not_allowed() {
+    let store = TestStore::new();
+    probe(&store, &Path::default(), false).await.unwrap();
+    assert_eq!(store.calls(), ["put", "put", "get", "page", "begin", "abort", "delete"]);
+    use Act::{Abort, Delete, List, Read, Write};
+    for (nth, act) in (1..).zip([Write, Write, Read, List, Write, Abort, Delete]) {
+        store.fail(Some(Fault { nth, lasting: false, how: How::Denied }));
+        let unusable = probe(&store, &Path::default(), false).await.unwrap_err();
+        assert!(unusable.act == act && unusable.is_denied(), "{nth}: {unusable:?}");
+    }
+}
+
+#[tokio::test]
 async fn uploads_share_a_bounded_memory() {
     // Room for eight pieces; twenty uploads come at once, each with more than two.
     let store = TestStore::new();

@@ -63,6 +63,8 @@ fn permission(act: Act) -> &'static str {
         Act::Read => "s3:GetObject",
         Act::List => "s3:ListBucket",
         Act::Delete => "s3:DeleteObject",
+        Act::Abort => "s3:AbortMultipartUpload",
+        Act::ListUploads => "s3:ListBucketMultipartUploads",
     }
 }
 

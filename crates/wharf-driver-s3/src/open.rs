@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 use wharf_driver_cloud::{Refused, impatient, retry};
-use wharf_driver_object::{ObjectDriver, Store};
+use wharf_driver_object::{Act, ObjectDriver, Orphans, Store, Unusable};
 
 use crate::{
     Options, assemble::Copier, build::Bucket, diagnosis, orphans::Unfinished, sign::Presigner,
 };
 
-/// Opens a bucket. Writes, reads and removes one small object, to know what we may do and what
-/// the store promises, unless it is
-/// opened for reading only.
+/// Opens a bucket. Writes, reads and removes one small object, and asks for unfinished uploads, to know what
+/// we may do and what the store promises, unless it is opened for reading only.
 pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
     let create_if_absent = probe(options).await?;
     let bucket = Bucket::build(options, retry())?;
@@ -35,6 +34,20 @@ async fn probe(options: &Options) -> Result<bool, Refused> {
     credentials.map_err(|error| diagnosis::nobody(&error, options))?;
     let root = Path::parse(&options.root)
         .map_err(|error| Refused::new("rootdirectory", error.to_string()))?;
+    let explain = |unusable| diagnosis::explain(&unusable, options);
     let answered = wharf_driver_object::probe(&bucket.store, &root, options.read_only).await;
-    answered.map_err(|unusable| diagnosis::explain(&unusable, options))
+    let holds = answered.map_err(explain)?;
+    if !options.read_only {
+        may_find_uploads(bucket, &root).await.map_err(explain)?;
+    }
+    Ok(holds)
+}
+
+/// What nobody can find is paid for for ever. That a store knows no such list is no reason not to use it.
+async fn may_find_uploads(bucket: Arc<Bucket>, root: &Path) -> Result<(), Unusable> {
+    let listed = Unfinished(bucket).list(root.as_ref(), None).await;
+    match listed.map_err(|error| Unusable { act: Act::ListUploads, error }) {
+        Err(unusable) if unusable.is_denied() => Err(unusable),
+        _ => Ok(()),
+    }
 }

@@ -42,6 +42,8 @@ driver_suite!(
     new: || subject("WHARF_TEST_GCS"),
 );
 
+#[path = "stores/denied.rs"]
+mod denied;
 #[path = "stores/fsck.rs"]
 mod fsck;
 
@@ -54,6 +56,16 @@ mod s3_registry {
     #[test]
     fn clients_get_a_blob_from_the_store_itself() {
         super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_S3");
+    }
+
+    #[test]
+    fn a_permission_that_is_missing_is_named() {
+        super::denied::a_permission_that_is_missing_is_named("WHARF_TEST_S3");
+    }
+
+    #[test]
+    fn the_permissions_of_the_docs_are_enough() {
+        super::denied::the_permissions_of_the_docs_are_enough("WHARF_TEST_S3");
     }
 
     #[test]

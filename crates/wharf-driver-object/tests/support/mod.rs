@@ -62,6 +62,8 @@ pub enum How {
     After,
     /// There is no answer.
     Hangs,
+    /// It is not allowed.
+    Denied,
 }
 
 // === impl TestStore ===
@@ -131,6 +133,7 @@ impl TestStore {
             Some(How::Before) => Err(away()),
             Some(How::After) => done.await.and(Err(away())),
             Some(How::Hangs) => std::future::pending().await,
+            Some(How::Denied) => Err(denied()),
         }
     }
 }
@@ -162,6 +165,10 @@ impl Watch {
 fn away() -> Error {
     let source = "Server returned non-2xx status code: 503 Service Unavailable: SlowDown".into();
     Error::Generic { store: "test", source }
+}
+
+fn denied() -> Error {
+    Error::PermissionDenied { path: "any".into(), source: "403 Forbidden: AccessDenied".into() }
 }
 
 impl fmt::Display for TestStore {
