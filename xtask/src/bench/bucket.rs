@@ -1,6 +1,6 @@
 //! Stores in a bucket: a service that has one, a prefix for each store, and lists that are pushed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,9 +39,17 @@ impl Bucket {
     /// The section of a configuration that has the store of a folder in this bucket.
     pub(crate) fn section(&self, store: &Path) -> String {
         let (_, section) = self.service.variable();
-        let name = store.file_name().unwrap_or_default().to_string_lossy();
-        format!("{}, rootdirectory: /{name}}}", section.trim_end_matches('}'))
+        format!("{}, rootdirectory: /{}}}", section.trim_end_matches('}'), name(store))
     }
+
+    /// Where the store of a folder lies, if the service keeps files.
+    pub(crate) fn folder(&self, store: &Path) -> PathBuf {
+        self.service.bucket().join(name(store))
+    }
+}
+
+fn name(store: &Path) -> String {
+    store.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Pushes as many tags of one repository, and as many repositories, under the names that the stores

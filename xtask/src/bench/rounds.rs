@@ -280,6 +280,7 @@ impl<'a> Bench<'a> {
     /// Removes what was pushed to a new store.
     fn clear(&self) -> Outcome {
         let root = self.folder.join(format!("empty-{}", self.empty.get()));
+        let root = self.bucket.as_ref().map_or(root.clone(), |bucket| bucket.folder(&root));
         self.empty.set(self.empty.get() + 1);
         match root.exists() {
             true => Ok(std::fs::remove_dir_all(root)?),

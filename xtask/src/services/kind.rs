@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 /// The bucket, or container, that is there when a store has started.
-const BUCKET: &str = "wharf";
+pub(super) const BUCKET: &str = "wharf";
 
 const ACCESS_KEY: &str = "wharf-test";
 const SECRET_KEY: &str = "wharf-test-secret";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::Kind;
+use super::kind::{BUCKET, Kind};
 use crate::workspace::Workspace;
 use crate::{Outcome, process};
 
@@ -75,6 +75,11 @@ impl Service {
     /// What tests are told of it.
     pub(crate) fn variable(&self) -> (&'static str, String) {
         self.kind.variable(self.note.address)
+    }
+
+    /// Where a store that keeps files has what is in the bucket.
+    pub(crate) fn bucket(&self) -> PathBuf {
+        self.note.folder.join("data").join(BUCKET)
     }
 
     fn try_start(workspace: &Workspace, kind: Kind) -> Outcome<Self> {
