@@ -9,15 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use serde_json::json;
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use wharf_outbound::{Client, Error, Options, Reach};
 
-use crate::{Sampler, Settings, Span, Value, span};
+use crate::{Protocol, Sampler, Settings, Span, batch::Batch, protocol::Refusal};
 
 /// Takes spans.
 #[derive(Debug)]
@@ -61,6 +60,8 @@ impl Exporter {
             reach: Reach::public().and_server(&endpoint),
             timeout: settings.timeout,
             max_redirects: 0,
+            authorities: settings.authorities.clone(),
+            http2_only: settings.protocol == Protocol::Grpc,
             ..Options::default()
         };
         let client = Client::new(options)?;
@@ -130,22 +131,25 @@ impl Work {
     }
 
     async fn send(&mut self, batch: &[Span]) {
-        let body = Bytes::from(self.body(batch).to_string());
+        let Settings { protocol, resource, .. } = &self.settings;
+        let body = protocol.write(&Batch { resource, spans: batch });
         let mut pause = PAUSE;
         for rest in (0..TRIES).rev() {
-            let problem = match self.client.send(self.request(body.clone())).await {
-                Ok(answer) if answer.status().is_success() => return self.tell(None, 0),
-                Ok(answer) if rest == 0 || !is_passing(answer.status()) => {
-                    return self.tell(Some(answer.status().to_string()), batch.len());
+            match self.try_once(body.clone()).await {
+                None => return self.tell(None, 0),
+                Some(refusal) if rest == 0 || !refusal.passes => {
+                    return self.tell(Some(refusal.problem), batch.len());
                 }
-                Ok(answer) => answer.status().to_string(),
-                Err(error) => error.to_string(),
-            };
-            if rest == 0 {
-                return self.tell(Some(problem), batch.len());
+                Some(_) => sleep(pause).await,
             }
-            sleep(pause).await;
             pause *= 2;
+        }
+    }
+
+    async fn try_once(&self, body: Bytes) -> Option<Refusal> {
+        match self.client.send(self.request(body)).await {
+            Ok(answer) => self.settings.protocol.refusal(&answer),
+            Err(error) => Some(Refusal { problem: error.to_string(), passes: true }),
         }
     }
 
@@ -172,7 +176,11 @@ impl Work {
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.settings.endpoint.parse().unwrap_or_default();
         let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let content_type = self.settings.protocol.content_type();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.settings.protocol == Protocol::Grpc {
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
         for (name, value) in &self.settings.headers {
             if let (Ok(name), Ok(mut value)) =
                 (HeaderName::try_from(name), HeaderValue::try_from(value))
@@ -183,22 +191,4 @@ impl Work {
         }
         request
     }
-
-    fn body(&self, batch: &[Span]) -> serde_json::Value {
-        let resource = self.settings.resource.iter();
-        let resource: Vec<_> =
-            resource.map(|(name, value)| (name.as_str(), Value::from(value.clone()))).collect();
-        let resource = span::attributes(resource.iter().map(|(name, value)| (*name, value)));
-        let spans: Vec<_> = batch.iter().map(Span::json).collect();
-        let scope = json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") });
-        json!({ "resourceSpans": [{
-            "resource": { "attributes": resource },
-            "scopeSpans": [{ "scope": scope, "spans": spans }],
-        }] })
-    }
-}
-
-/// Whether the collector may take it later, as OTLP has it.
-fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502..=504)
 }

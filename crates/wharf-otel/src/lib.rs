@@ -1,8 +1,8 @@
 //! Tells a collector of OpenTelemetry what a server did.
 //!
 //! A [`Span`] is handed over when what it tells of has ended. Spans wait in a queue of bounded length and
-//! go in batches, as JSON by OTLP over HTTP, which every collector takes on port 4318. A collector that
-//! is away or slow costs spans, never a request.
+//! go in batches by OTLP: as protobuf over HTTP, as JSON over HTTP, or over gRPC ([`Protocol`]). A collector
+//! that is away or slow costs spans, never a request.
 //!
 //! It is set up by the variables that OpenTelemetry defines ([`Settings::from_variables`]), and off
 //! unless one of them says that it is on.
@@ -22,12 +22,17 @@
 //! # }
 //! ```
 
+mod batch;
 mod exporter;
+mod grpc;
+mod protobuf;
+mod protocol;
 mod sampler;
 mod settings;
 mod span;
 
 pub use exporter::{Exporter, Work};
+pub use protocol::Protocol;
 pub use sampler::Sampler;
 pub use settings::{Settings, SettingsError};
 pub use span::{Kind, Span, SpanId, TraceId, Value};

@@ -1,16 +1,21 @@
 //! The variables that OpenTelemetry defines.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
+use http::{Uri, uri::Scheme};
 use percent_encoding::percent_decode_str;
 
-use crate::Sampler;
+use crate::{Protocol, Sampler, grpc};
 
 /// Where spans go, and which.
 #[derive(Clone, PartialEq)]
 pub struct Settings {
     /// The URL that takes them.
     pub endpoint: String,
+    /// How they are written down and carried.
+    pub protocol: Protocol,
+    /// Files of certificate authorities that are trusted besides those of the system.
+    pub authorities: Vec<PathBuf>,
     /// Headers that it wants, often with a secret in them.
     pub headers: Vec<(String, String)>,
     /// How long a batch may take.
@@ -39,7 +44,9 @@ pub struct SettingsError {
 struct Variables<F>(F);
 
 const SERVICE: &str = "wharf";
-const LOCAL: &str = "http://localhost:4318";
+
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
 // === impl Settings ===
 
@@ -49,11 +56,9 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, SettingsError> {
         let variables = Variables(variable);
-        let whole = variables.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        let base = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT");
         let is_on = match variables.get("OTEL_TRACES_EXPORTER").as_deref() {
             Some("otlp") => true,
-            None => whole.is_some() || base.is_some(),
+            None => variables.first(&[TRACES_ENDPOINT, ENDPOINT]).is_some(),
             Some("none") => false,
             Some(other) => {
                 let problem = format!("expected otlp or none, found {other:?}");
@@ -64,19 +69,14 @@ impl Settings {
         if !is_on || is_disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        variables.check_protocol()?;
-        let endpoint = whole.unwrap_or_else(|| {
-            format!("{}/v1/traces", base.as_deref().unwrap_or(LOCAL).trim_end_matches('/'))
-        });
-        if endpoint.parse::<http::Uri>().map_or(true, |url| url.host().is_none()) {
-            let problem = "expected a URL".to_owned();
-            return Err(SettingsError { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", problem });
-        }
+        let protocol = variables.protocol()?;
         let queue = variables.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)?.clamp(1, 1 << 20);
         let batch = variables.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)?.clamp(1, queue);
         let to_size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Ok(Some(Self {
-            endpoint,
+            endpoint: variables.endpoint(protocol)?,
+            protocol,
+            authorities: variables.authorities(),
             headers: variables
                 .pairs(&["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"])?,
             timeout: variables.timeout()?,
@@ -95,6 +95,8 @@ impl fmt::Debug for Settings {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Settings")
             .field("endpoint", &self.endpoint)
+            .field("protocol", &self.protocol)
+            .field("authorities", &self.authorities)
             .field("headers", &names)
             .field("resource", &self.resource)
             .field("sampler", &self.sampler)
@@ -113,19 +115,35 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
-    /// OTLP in JSON is understood wherever OTLP in protobuf is, but not where gRPC is spoken.
-    fn check_protocol(&self) -> Result<(), SettingsError> {
+    fn protocol(&self) -> Result<Protocol, SettingsError> {
         let names = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
-        match self.first(&names) {
-            None => Ok(()),
-            Some((_, protocol)) if matches!(protocol.as_str(), "http/json" | "http/protobuf") => {
-                Ok(())
+        let Some((variable, name)) = self.first(&names) else { return Ok(Protocol::default()) };
+        let problem = format!("expected http/protobuf, http/json or grpc, found {name:?}");
+        Protocol::parse(&name).ok_or(SettingsError { variable, problem })
+    }
+
+    /// What is named for traces is where they go, whereas a path is added to what is named for
+    /// everything. gRPC has a path of its own.
+    fn endpoint(&self, protocol: Protocol) -> Result<String, SettingsError> {
+        let named = self.first(&[TRACES_ENDPOINT, ENDPOINT]);
+        let (variable, text) = named.unwrap_or((ENDPOINT, protocol.local().to_owned()));
+        // The text may hold a password.
+        let problem = "expected a URL of http or https".to_owned();
+        let url = text.parse::<Uri>().ok();
+        let server = url.as_ref().and_then(|url| Some((url.scheme()?, url.authority()?)));
+        match server.filter(|(scheme, _)| [&Scheme::HTTP, &Scheme::HTTPS].contains(scheme)) {
+            None => Err(SettingsError { variable, problem }),
+            Some((scheme, host)) if protocol == Protocol::Grpc => {
+                Ok(format!("{scheme}://{host}{}", grpc::PATH))
             }
-            Some((variable, protocol)) => {
-                let problem = format!("expected http/json, found {protocol:?}");
-                Err(SettingsError { variable, problem })
-            }
+            Some(_) if variable == TRACES_ENDPOINT => Ok(text),
+            Some(_) => Ok(format!("{}/v1/traces", text.trim_end_matches('/'))),
         }
+    }
+
+    fn authorities(&self) -> Vec<PathBuf> {
+        let names = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+        self.first(&names).into_iter().map(|(_, file)| file.into()).collect()
     }
 
     fn number(&self, variable: &'static str, usual: u64) -> Result<u64, SettingsError> {
@@ -204,8 +222,16 @@ mod tests {
         };
         check(&[("OTEL_TRACES_EXPORTER", "otlp")], "http://localhost:4318/v1/traces");
         check(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/x/")], "http://c:1/x/v1/traces");
-        let whole = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c/in");
-        check(&[whole, ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://d")], "https://c/in");
+        let whole = (TRACES_ENDPOINT, "https://c/in");
+        check(&[whole, (ENDPOINT, "http://d")], "https://c/in");
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        let method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+        let check = |variables: &[(&str, &str)], server: &str| {
+            check(&[variables, &[grpc]].concat(), &format!("{server}{method}"));
+        };
+        check(&[("OTEL_TRACES_EXPORTER", "otlp")], "http://localhost:4317");
+        check(&[(ENDPOINT, "https://c:4317/")], "https://c:4317");
+        check(&[(TRACES_ENDPOINT, "http://c:4317"), (ENDPOINT, "x")], "http://c:4317");
     }
 
     #[test]
@@ -216,12 +242,14 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem"),
         ]);
         let settings = settings.unwrap().unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(settings.resource, [pair("service.name", "a"), pair("zone", "x,y")]);
         assert_eq!(settings.headers, [pair("authorization", "Bearer secret")]);
         assert_eq!((settings.queue, settings.batch), (10, 10));
+        assert_eq!(settings.authorities, [PathBuf::from("ca.pem")]);
         assert_eq!(settings.timeout, Duration::from_millis(250));
         let text = format!("{settings:?}");
         assert!(!text.contains("secret") && text.contains("authorization"), "{text}");
@@ -231,8 +259,10 @@ mod tests {
     fn what_cannot_be_is_named() {
         for (variable, value) in [
             ("OTEL_TRACES_EXPORTER", "zipkin"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "not a URL"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            (ENDPOINT, "not a URL"),
+            (ENDPOINT, "collector:4317"),
+            (TRACES_ENDPOINT, "ftp://collector"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "pigeon"),
             ("OTEL_TRACES_SAMPLER", "some"),
             ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
             ("OTEL_RESOURCE_ATTRIBUTES", "a"),

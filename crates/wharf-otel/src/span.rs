@@ -7,6 +7,8 @@ use std::{
 
 use serde_json::json;
 
+use crate::protobuf::Message;
+
 /// The name of a trace.
 pub type TraceId = [u8; 16];
 
@@ -66,9 +68,10 @@ impl Span {
             "spanId": hex(&self.id),
             "name": self.name,
             "kind": self.kind as u8,
-            "startTimeUnixNano": nanoseconds(self.began),
-            "endTimeUnixNano": nanoseconds(self.ended),
-            "attributes": attributes(self.attributes.iter().map(|(name, value)| (*name, value))),
+            // Whole numbers of 64 bits are texts in JSON.
+            "startTimeUnixNano": nanoseconds(self.began).to_string(),
+            "endTimeUnixNano": nanoseconds(self.ended).to_string(),
+            "attributes": json(self.attributes.iter().cloned()),
         });
         if let Some(parent) = &self.parent {
             span["parentSpanId"] = hex(parent).into();
@@ -78,18 +81,44 @@ impl Span {
         }
         span
     }
+
+    pub(crate) fn protobuf(&self) -> Message {
+        let mut span = Message::default().bytes(1, &self.trace).bytes(2, &self.id);
+        if let Some(parent) = &self.parent {
+            span = span.bytes(4, parent);
+        }
+        span = span.text(5, &self.name).number(6, self.kind as i64);
+        span = span.fixed64(7, nanoseconds(self.began)).fixed64(8, nanoseconds(self.ended));
+        span = protobuf(span, 9, self.attributes.iter().cloned());
+        match self.failed {
+            true => span.message(15, &Message::default().number(3, ERROR.into())),
+            false => span,
+        }
+    }
 }
 
-pub(crate) fn attributes<'a>(
-    attributes: impl Iterator<Item = (&'a str, &'a Value)>,
+/// Attributes as a list.
+pub(crate) fn json<'a>(
+    attributes: impl Iterator<Item = (&'a str, Value)>,
 ) -> Vec<serde_json::Value> {
     attributes.map(|(key, value)| json!({ "key": key, "value": value.json() })).collect()
 }
 
-/// Whole numbers of 64 bits are texts in JSON.
-fn nanoseconds(time: SystemTime) -> String {
+/// The message with attributes as one of its fields.
+pub(crate) fn protobuf<'a>(
+    message: Message,
+    field: u8,
+    attributes: impl Iterator<Item = (&'a str, Value)>,
+) -> Message {
+    attributes.fold(message, |message, (key, value)| {
+        let attribute = Message::default().text(1, key).message(2, &value.protobuf());
+        message.message(field, &attribute)
+    })
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_nanos().to_string()
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -103,6 +132,13 @@ impl Value {
         match self {
             Self::Text(text) => json!({ "stringValue": text }),
             Self::Number(number) => json!({ "intValue": number.to_string() }),
+        }
+    }
+
+    fn protobuf(&self) -> Message {
+        match self {
+            Self::Text(text) => Message::default().text(1, text),
+            Self::Number(number) => Message::default().number(3, *number),
         }
     }
 }

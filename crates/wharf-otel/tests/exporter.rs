@@ -52,9 +52,10 @@ async fn exchange(mut stream: TcpStream, status: u16) -> String {
     text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-fn settings(address: SocketAddr, queue: &str) -> Settings {
+fn settings(address: SocketAddr, protocol: &str, queue: &str) -> Settings {
     let variables = |name: &str| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
+        "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
         "OTEL_BSP_SCHEDULE_DELAY" => Some("3600000".to_owned()),
         "OTEL_BSP_MAX_QUEUE_SIZE" => Some(queue.to_owned()),
         _ => None,
@@ -79,7 +80,7 @@ fn span(number: u8) -> Span {
 #[tokio::test]
 async fn a_batch_is_one_object_and_is_tried_again() {
     let (address, mut bodies) = collector(&[503]).await;
-    let (exporter, work) = Exporter::new(settings(address, "100")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "http/json", "100")).unwrap();
     tokio::spawn(work.run());
     exporter.take(span(1));
     exporter.take(span(2));
@@ -108,7 +109,7 @@ async fn a_batch_is_one_object_and_is_tried_again() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_not_tried_again() {
     let (address, mut bodies) = collector(&[400]).await;
-    let (exporter, work) = Exporter::new(settings(address, "100")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "http/json", "100")).unwrap();
     tokio::spawn(work.run());
     exporter.take(span(1));
     exporter.flush(PATIENCE).await;
@@ -121,7 +122,7 @@ async fn what_is_refused_for_good_is_not_tried_again() {
 #[tokio::test]
 async fn what_nobody_sends_is_dropped_and_nobody_waits() {
     let (address, _bodies) = collector(&[]).await;
-    let (exporter, work) = Exporter::new(settings(address, "10")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "http/json", "10")).unwrap();
     for number in 0..100 {
         exporter.take(span(number));
     }

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header, request::Parts, uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header, request::Parts, uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_util::{
     client::legacy::Client as Pool,
@@ -22,6 +22,10 @@ pub struct Client {
     options: Arc<Options>,
 }
 
+/// What came after the body of an answer, among its extensions.
+#[derive(Clone, Debug)]
+pub struct Trailers(pub HeaderMap);
+
 // === impl Client ===
 
 impl Client {
@@ -31,6 +35,7 @@ impl Client {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(4)
+            .http2_only(options.http2_only)
             .build(connector);
         Ok(Self { pool, options: Arc::new(options) })
     }
@@ -83,9 +88,14 @@ impl Client {
         }
         let answer = self.pool.request(request).await.map_err(|error| cause(url, error))?;
         let limit = self.options.max_body;
-        let (parts, body) = answer.into_parts();
+        let (mut parts, body) = answer.into_parts();
         match Limited::new(body, limit).collect().await {
-            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Ok(body) => {
+                if let Some(trailers) = body.trailers() {
+                    parts.extensions.insert(Trailers(trailers.clone()));
+                }
+                Ok(Response::from_parts(parts, body.to_bytes()))
+            }
             Err(error) if error.is::<LengthLimitError>() => {
                 Err(Error::TooLarge { server: Server::of(url), limit })
             }

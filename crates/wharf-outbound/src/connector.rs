@@ -41,11 +41,15 @@ struct Parts {
 
 impl Connector {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let mut tls = roots::config(&options.authorities)?;
+        if options.http2_only {
+            tls.alpn_protocols = vec![b"h2".to_vec()];
+        }
         Ok(Self(Arc::new(Parts {
             reach: options.reach.clone(),
             resolver: Arc::clone(&options.resolver),
             proxy: options.proxy.clone(),
-            tls: TlsConnector::from(Arc::new(roots::config(&options.authorities)?)),
+            tls: TlsConnector::from(Arc::new(tls)),
             limit: options.connect_timeout,
         })))
     }

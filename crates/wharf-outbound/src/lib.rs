@@ -12,7 +12,7 @@ mod resolve;
 mod roots;
 mod stream;
 
-pub use client::Client;
+pub use client::{Client, Trailers};
 pub use error::Error;
 pub use network::{Network, NetworkError};
 pub use options::Options;

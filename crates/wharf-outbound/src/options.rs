@@ -26,6 +26,8 @@ pub struct Options {
     pub resolver: Arc<dyn Resolve>,
     /// What it calls itself.
     pub user_agent: String,
+    /// Whether it speaks HTTP/2 only, without asking whether the server does: as gRPC wants it.
+    pub http2_only: bool,
 }
 
 // === impl Options ===
@@ -42,6 +44,7 @@ impl Default for Options {
             authorities: Vec::new(),
             resolver: Arc::new(SystemResolver),
             user_agent: concat!("wharf/", env!("CARGO_PKG_VERSION")).to_owned(),
+            http2_only: false,
         }
     }
 }
@@ -56,6 +59,7 @@ impl fmt::Debug for Options {
             .field("max_redirects", &self.max_redirects)
             .field("proxy", &self.proxy)
             .field("authorities", &self.authorities)
+            .field("http2_only", &self.http2_only)
             .finish_non_exhaustive()
     }
 }

@@ -18,7 +18,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use support::{Server, answer};
-use wharf_outbound::{Client, Error, Options, Reach, Resolve};
+use wharf_outbound::{Client, Error, Options, Reach, Resolve, Trailers};
+use wharf_testkit::grpc;
 
 /// Knows one name, which leads somewhere else every time.
 struct Rebinding(AtomicUsize, &'static [&'static [&'static str]]);
@@ -208,4 +209,20 @@ async fn requests_go_through_a_configured_proxy() {
     let tunnel = &proxy.heads()[1];
     assert!(tunnel.starts_with("CONNECT far.example:443 HTTP/1.1\r\n"), "{tunnel}");
     assert!(tunnel.contains("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n"), "{tunnel}");
+}
+
+#[tokio::test]
+async fn http2_is_spoken_at_once_where_it_is_wanted_and_trailers_are_kept() {
+    let server = grpc::Double::start(&[5]).unwrap();
+    let client = Client::new(Options { http2_only: true, ..local() }).unwrap();
+    let call = async || {
+        let call = Request::post(format!("http://{}/call", server.address()));
+        client.send(call.body(Bytes::from_static(b"message")).unwrap()).await.unwrap()
+    };
+    let refused = call().await;
+    assert_eq!(refused.headers()["grpc-status"], "5");
+    let taken = call().await;
+    assert_eq!(taken.extensions().get::<Trailers>().unwrap().0["grpc-status"], "0");
+    assert_eq!(taken.body().len(), 5);
+    assert_eq!(server.calls().recv().unwrap().body, "message");
 }

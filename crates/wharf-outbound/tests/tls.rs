@@ -9,36 +9,46 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::Request;
 use rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 use tokio_rustls::TlsAcceptor;
 use wharf_outbound::{Client, Error, Options, Reach};
 
-/// A server with a certificate for `localhost`, its URL and the certificate.
-async fn secure_server() -> (String, String) {
+/// A server with a certificate for `localhost`.
+struct Secure {
+    url: String,
+    certificate: String,
+    /// The protocol that was agreed on with each connection.
+    agreed: mpsc::UnboundedReceiver<Option<Vec<u8>>>,
+}
+
+async fn secure_server() -> Secure {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (agree, agreed) = mpsc::unbounded_channel();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             let Ok(stream) = acceptor.accept(tcp).await else { continue };
+            agree.send(stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)).ok();
             let answer = |_: &str| support::answer("200 OK", "", "secure");
             support::serve(stream, answer, &Mutex::new(Vec::new())).await;
         }
     });
-    (url, made.cert.pem())
+    Secure { url, certificate: made.cert.pem(), agreed }
 }
 
 #[tokio::test]
 async fn only_certificates_of_known_authorities_are_taken() {
-    let (url, certificate) = secure_server().await;
+    let Secure { url, certificate, mut agreed } = secure_server().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, certificate).unwrap();
@@ -51,9 +61,14 @@ async fn only_certificates_of_known_authorities_are_taken() {
     assert!(matches!(error, Error::Connect { .. }), "{error}");
     let known = Options { authorities: vec![file], ..strange };
     assert_eq!(&get(known.clone(), &url).await.unwrap().body()[..], b"secure");
+    assert_eq!(agreed.recv().await, Some(None));
     // The name counts, not only the authority.
     let other = url.replace("localhost", "127.0.0.1");
-    assert!(matches!(get(known, &other).await, Err(Error::Connect { .. })));
+    assert!(matches!(get(known.clone(), &other).await, Err(Error::Connect { .. })));
+    // This server only says that it speaks HTTP/2.
+    let http2 = Options { http2_only: true, ..known };
+    assert!(matches!(get(http2, &url).await, Err(Error::Exchange { .. })));
+    assert_eq!(agreed.recv().await, Some(Some(b"h2".to_vec())));
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod docker;
 pub mod double;
 pub mod fixture;
 pub mod gcs;
+pub mod grpc;
 pub mod image;
 pub mod process;
 pub mod raw;

@@ -102,6 +102,7 @@ mod linux {
         "AZURE_FEDERATED_TOKEN_FILE",
         "GOOGLE_APPLICATION_CREDENTIALS",
         "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     ];
 
     /// Folders of the user with such files.

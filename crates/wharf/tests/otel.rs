@@ -25,6 +25,7 @@ fn a_collector_gets_the_spans_of_requests() {
     let (collector, batches) = collect();
     let (mut server, address, _folder) = serve(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{collector}")),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-token=secret"),
         ("OTEL_SERVICE_NAME", "registry-1"),
         // Only the end has them sent.
