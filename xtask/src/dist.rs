@@ -68,10 +68,11 @@ fn build(workspace: &Workspace, target: &str) -> Outcome<PathBuf> {
         return Err("no musl-gcc: apt-get install musl-tools".into());
     }
     let mut cargo = workspace::cargo();
-    cargo.args(["build", "--release", "--locked", "--package", "wharf", "--bin", "wharf"]);
-    // Who profiles builds with `--profile profiling`.
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    process::show(cargo.args(["--target", target]), BUILD_LIMIT)?;
+    cargo.args(["rustc", "--release", "--locked", "--package", "wharf", "--bin", "wharf"]);
+    // Who profiles builds with `--profile profiling`. To the compiler: cargo strips no package of which a
+    // profile has a row, and wharf has one.
+    cargo.args(["--target", target, "--", "-C", "strip=symbols"]);
+    process::show(&mut cargo, BUILD_LIMIT)?;
     Ok(workspace.target_directory.join(target).join("release").join("wharf"))
 }
 
@@ -99,21 +100,23 @@ fn lay_out(binary: &Path, context: &Path) -> Outcome {
     }
     let deploy = workspace::root().join("deploy");
     let root = context.join("root");
-    for folder in ["bin", "etc/distribution", "etc/ssl/certs"] {
+    for folder in ["bin", "etc/distribution", "etc/docker", "etc/ssl/certs"] {
         fs::create_dir_all(root.join(folder))?;
     }
     fs::create_dir_all(context.join("store"))?;
     place(binary, &root.join("bin/wharf"), 0o755)?;
     symlink("wharf", root.join("bin/registry"))?;
+    // What the images registry:2 and registry:3 begin with: the program knows itself by that name.
+    symlink("bin/wharf", root.join("entrypoint.sh"))?;
     place(&deploy.join("docker/config.yml"), &root.join("etc/distribution/config.yml"), 0o644)?;
     place(&deploy.join("docker/passwd"), &root.join("etc/passwd"), 0o644)?;
     place(&deploy.join("docker/Dockerfile"), &context.join("Dockerfile"), 0o644)?;
     if Path::new(AUTHORITIES).is_file() {
         place(Path::new(AUTHORITIES), &root.join(&AUTHORITIES[1..]), 0o644)?;
     }
-    // The old place of the configuration, which images of 2.x used.
-    fs::create_dir_all(root.join("etc/docker/registry"))?;
-    symlink("/etc/distribution/config.yml", root.join("etc/docker/registry/config.yml"))?;
+    // The old place of the configuration, which images of 2.x used. A link to the whole folder: what is
+    // mounted there, a file or the folder, is then at both places.
+    symlink("../distribution", root.join("etc/docker/registry"))?;
     Ok(())
 }
 

@@ -3,6 +3,9 @@
 //! As `registry`, which is what the program of docker/distribution is called, it answers as that does:
 //! without a command it says how it is used, `-v` is `--version`, and a registry is served only by a
 //! configuration that somebody named. All else that `wharf` can do, it can do under that name as well.
+//!
+//! The images `registry:2` and `registry:3` begin with a script, `/entrypoint.sh`: what it adds to a command
+//! line, the program adds under either name.
 
 use std::{
     env,
@@ -43,7 +46,7 @@ impl Called {
 
     fn by(program: Option<&OsStr>) -> Self {
         let name = program.and_then(|program| Path::new(program).file_name());
-        match name.is_some_and(|name| name == "registry") {
+        match name.is_some_and(|name| name == "registry" || name == "entrypoint.sh") {
             true => Self::Registry,
             false => Self::Wharf,
         }
@@ -58,7 +61,7 @@ impl Called {
 
     /// Reads the command line; the exit code if there is nothing to do, or something is wrong with it.
     pub(crate) fn parse(self) -> Result<Cli, ExitCode> {
-        let arguments: Vec<_> = env::args_os().skip(1).collect();
+        let arguments = self.complete(env::args_os().skip(1).collect());
         if let Some(answer) = self.answer(&arguments) {
             let _ = self.print(&answer);
             return Err(ExitCode::SUCCESS);
@@ -73,6 +76,20 @@ impl Called {
             return Err(ExitCode::FAILURE);
         }
         Ok(cli)
+    }
+
+    /// A file alone is to be served, and the program may be named once more.
+    fn complete(self, mut arguments: Vec<OsString>) -> Vec<OsString> {
+        if self == Self::Wharf {
+            return arguments;
+        }
+        let is_named = arguments.first().is_some_and(|first| Self::by(Some(first)) == self);
+        arguments.drain(..usize::from(is_named));
+        let extension = arguments.first().and_then(|first| Path::new(first).extension());
+        if extension.is_some_and(|extension| extension == "yml" || extension == "yaml") {
+            arguments.insert(0, "serve".into());
+        }
+        arguments
     }
 
     fn read(self, arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
@@ -123,13 +140,29 @@ mod tests {
 
     #[test]
     fn the_name_is_the_last_part_of_the_path() {
-        for program in ["registry", "/bin/registry", "./registry"] {
+        for program in ["registry", "/bin/registry", "./registry", "/entrypoint.sh"] {
             assert_eq!(Called::by(Some(program.as_ref())), Called::Registry);
         }
         for program in ["wharf", "/registry/wharf", "registry2", ""] {
             assert_eq!(Called::by(Some(program.as_ref())), Called::Wharf);
         }
         assert_eq!(Called::by(None), Called::Wharf);
+    }
+
+    #[test]
+    fn the_script_of_the_images_is_not_missed() {
+        let check = |called: Called, line: &[&str], expected: &[&str]| {
+            let words = line.iter().map(Into::into).collect();
+            assert_eq!(called.complete(words), expected, "{line:?}");
+        };
+        check(Called::Registry, &["/a/config.yml"], &["serve", "/a/config.yml"]);
+        check(Called::Registry, &["c.yaml", "more"], &["serve", "c.yaml", "more"]);
+        check(Called::Registry, &["/bin/registry", "serve", "c"], &["serve", "c"]);
+        check(Called::Registry, &["registry", "c.yml"], &["serve", "c.yml"]);
+        check(Called::Registry, &["registry"], &[]);
+        check(Called::Registry, &["serve", "registry"], &["serve", "registry"]);
+        check(Called::Registry, &[], &[]);
+        check(Called::Wharf, &["c.yml"], &["c.yml"]);
     }
 
     #[test]
