@@ -138,6 +138,21 @@ policy: {repository: {classes: [image]}}
 }
 
 #[test]
+fn fields_stand_in_lines_of_text_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.yml");
+    let text = "version: 0.1
+log: {fields: {site: 'a \"b\"'}}
+storage: inmemory
+http: {addr: '127.0.0.1:0'}
+";
+    fs::write(&path, text).expect("written");
+    let program = Program::start(&["serve", path.to_str().expect("UTF-8")]);
+    let (_, line) = program.address();
+    assert!(line.ends_with(" site=\"a \\\"b\\\"\""), "{line}");
+}
+
+#[test]
 fn every_line_of_a_request_names_it_and_so_does_its_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.yml");
