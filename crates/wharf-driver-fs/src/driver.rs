@@ -248,8 +248,8 @@ impl Driver for FsDriver {
         each::lists(&self.tree, folder, paths, request).await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        let _ = limit;
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
         Err(Error::new(ErrorKind::Unsupported, folder))
     }
 

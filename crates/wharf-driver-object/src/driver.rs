@@ -157,10 +157,10 @@ impl Driver for ObjectDriver {
         listing::page(&self.objects, folder, request).await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
         match &self.objects.store.pages {
             Some(pages) if self.capabilities.flat_lists => {
-                flat::page(&self.objects, &**pages, folder, limit).await
+                flat::page(&self.objects, &**pages, folder, request).await
             }
             _ => Err(Error::new(ErrorKind::Unsupported, folder)),
         }

@@ -1,19 +1,20 @@
 //! Content at any depth, in the order of the store.
 
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
-use wharf_driver::{Contents, File, Result, StoragePath};
+use wharf_driver::{Contents, File, ListRequest, Result, StoragePath};
 
 use crate::{listing::MOST, objects::Objects};
 
-/// The first of what is below a folder.
+/// One page of what is below a folder.
 pub(crate) async fn page(
     objects: &Objects,
     pages: &dyn PaginatedListStore,
     folder: &StoragePath,
-    limit: usize,
+    ListRequest { after, limit }: ListRequest<'_>,
 ) -> Result<Contents> {
     let prefix = objects.below(folder);
     let mut options = PaginatedListOptions {
+        offset: after.filter(|it| !it.is_empty()).map(|after| format!("{prefix}{after}")),
         max_keys: Some(limit.clamp(1, MOST)),
         ..PaginatedListOptions::default()
     };
@@ -23,7 +24,9 @@ pub(crate) async fn page(
         let page = objects.within(&prefix, list).await?;
         let files = page.result.objects.into_iter().filter_map(|object| {
             let path = object.location.as_ref().strip_prefix(&prefix)?;
-            (!path.is_empty()).then(|| File { path: path.to_owned(), size: object.size })
+            // A store that knows no place to begin gives what comes before it, too.
+            let is_wanted = !path.is_empty() && Some(path) > after;
+            is_wanted.then(|| File { path: path.to_owned(), size: object.size })
         });
         let mut files: Vec<File> = files.collect();
         // The mark of a folder that some tools make has the path of what is above it.

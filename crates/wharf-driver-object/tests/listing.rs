@@ -8,6 +8,10 @@ use support::TestStore;
 use wharf_driver::{Driver, ErrorKind, ListRequest, PutMode, StoragePath};
 use wharf_driver_object::{ObjectDriver, Options};
 
+fn first(limit: usize) -> ListRequest<'static> {
+    ListRequest { after: None, limit }
+}
+
 fn path(text: &str) -> StoragePath {
     StoragePath::parse(text).unwrap()
 }
@@ -128,10 +132,10 @@ async fn content_at_any_depth_costs_a_list() {
             driver.put(&at, "x".into(), PutMode::Overwrite).await.unwrap();
         }
         store.calls();
-        let page = driver.list_below(&path("tags"), 100).await.unwrap();
+        let page = driver.list_below(&path("tags"), first(100)).await.unwrap();
         assert_eq!((page.files.len(), page.more, store.calls().len()), (100, true, 1));
         // All that the store gives at once.
-        let page = driver.list_below(&path("tags"), 5000).await.unwrap();
+        let page = driver.list_below(&path("tags"), first(5000)).await.unwrap();
         assert_eq!(page.files[0].path, "v0000/current/link");
         assert!(page.files.len() >= 999 && page.more && store.calls().len() == 1);
     }
@@ -143,7 +147,7 @@ async fn a_store_of_another_order_is_not_asked_for_everything() {
     let other = store.driver(Options { byte_order: false, ..Options::default() });
     for driver in [other, ObjectDriver::in_memory()] {
         assert!(!driver.capabilities().flat_lists);
-        let refused = driver.list_below(&path("tags"), 1).await.unwrap_err();
+        let refused = driver.list_below(&path("tags"), first(1)).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
     }
     assert!(store.calls().is_empty());

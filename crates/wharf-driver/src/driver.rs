@@ -74,12 +74,13 @@ pub trait Driver: Debug + Send + Sync + 'static {
         lists.buffered(READS).collect().await
     }
 
-    /// The first content below a folder, at any depth, in the byte order of its paths from there: at most
-    /// `limit` of it, less where the driver gives less at once, but some unless there is none. What comes
-    /// later is found from folder to folder: not every store of objects goes on in this order (MinIO does not
-    /// from within `1.0/` to `1/`). `Unsupported` without [`Capabilities::flat_lists`].
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        let _ = limit;
+    /// Content below a folder, at any depth, in the byte order of its paths from there, those after
+    /// `request.after` if there is one: at most `request.limit` of it, less where the driver gives less at
+    /// once, but some unless there is none. What lies below a name that begins one of the names in `after`
+    /// may be missing: after `1.0`, which sorts before `1/`, MinIO leaves out what is below `1`.
+    /// `Unsupported` without [`Capabilities::flat_lists`].
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
         Err(Error::new(ErrorKind::Unsupported, folder).because("its folders are listed one by one"))
     }
 

@@ -140,8 +140,8 @@ impl Driver for MemoryDriver {
         each
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        let _ = limit;
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        let _ = request;
         Err(Error::new(ErrorKind::Unsupported, folder))
     }
 

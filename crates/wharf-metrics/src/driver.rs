@@ -244,8 +244,8 @@ impl Driver for MeasuredDriver {
             .await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        self.watches.timed(Action::List, folder, self.inner.list_below(folder, limit)).await
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.watches.timed(Action::List, folder, self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

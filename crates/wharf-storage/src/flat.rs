@@ -5,18 +5,18 @@
 //! before `1.0/current/link`. So a name may come later than those that it precedes. It then is what they
 //! begin with, up to a byte that sorts no later than the slash. Hence: where a list ends and is not over,
 //! every name up to the last one that it came to is known, but for those that the last one begins with;
-//! these are asked for. Names beyond it are found from folder to folder.
+//! these are asked for. The next list begins after a name: what belongs to later names comes after it, and
+//! what a store may leave out there (see [`Driver::list_below`]) belongs to earlier ones.
 //!
-//! There is no second list: not every store can be told where to begin in this order (MinIO, asked for what
-//! comes after `1.0/index/a/link`, leaves out `1/current/link`), and what a name has below it may be long,
-//! thousands of links to layers, or a tag that moves each night.
+//! What a name has below it may be long, thousands of links to layers, or a tag that moves each night. Where
+//! a list ends before the next name, names are found from folder to folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use wharf_core::Result;
-use wharf_driver::{Driver, File, StoragePath};
+use wharf_driver::{Driver, File, ListRequest, StoragePath};
 
 use crate::{children::PAGE, digests::CONCURRENCY, error::StorageResult};
 
@@ -38,6 +38,9 @@ pub(crate) trait Signs: Sync {
         path.split_once('/')
     }
 
+    /// Whether a list may begin after such a name.
+    fn begins_after(&self, name: &str) -> bool;
+
     /// Notes what a file, of which this is the rest of the path, says.
     fn note(&self, known: &mut Self::Known, rest: &str, size: u64);
 
@@ -51,7 +54,7 @@ pub(crate) trait Signs: Sync {
     async fn ask(&self, name: &str) -> Result<bool>;
 }
 
-/// What was found at the price of few lists.
+/// What was found at the price of one list.
 pub(crate) struct Found {
     /// In byte order.
     pub(crate) names: Vec<String>,
@@ -59,13 +62,14 @@ pub(crate) struct Found {
 }
 
 /// Which names may follow.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Rest {
     Nothing,
     After(Option<String>),
 }
 
-/// The first names that count, `wanted` of them or more; fewer if there are no more, or if they are found
-/// better in another way.
+/// The names that count after `after`, or the first ones: `wanted` of them or more; fewer if a list holds
+/// fewer, and none, with nothing changed about what follows, if they have to be found in another way.
 pub(crate) async fn names<S: Signs>(
     driver: &dyn Driver,
     folder: &StoragePath,
@@ -73,22 +77,35 @@ pub(crate) async fn names<S: Signs>(
     after: Option<String>,
     wanted: usize,
 ) -> Result<Found> {
-    if after.is_some() || !driver.capabilities().flat_lists {
+    let is_beginning = after.as_deref().is_none_or(|after| signs.begins_after(after));
+    if !driver.capabilities().flat_lists || !is_beginning {
         return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
     }
     let limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARE).min(PAGE);
-    let page = driver.list_below(folder, limit).await.stored()?;
+    let request = ListRequest { after: after.as_deref(), limit };
+    let page = driver.list_below(folder, request).await.stored()?;
     let mut known = noted(signs, &page.files);
+    if let Some(after) = &after {
+        known = known.split_off(&past(after));
+    }
     let Some(last) = page.files.last().filter(|_| page.more) else {
         return Ok(Found { names: counting(signs, known).collect(), rest: Rest::Nothing });
     };
     let end = signs.split(&last.path).map_or(last.path.as_str(), |(name, _)| name);
-    let asked = ask_before(signs, &known, (&last.path, end)).await?;
+    if Some(end) <= after.as_deref() {
+        return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
+    }
+    let asked = ask_before(signs, &known, after.as_deref(), (&last.path, end)).await?;
     // Of later names not all is known.
-    known.split_off(&format!("{end}\0"));
+    known.split_off(&past(end));
     let names: BTreeSet<String> = counting(signs, known).chain(asked).collect();
     let rest = Rest::After(Some(end.to_owned()));
     Ok(Found { names: names.into_iter().collect(), rest })
+}
+
+/// The first text after a name.
+fn past(name: &str) -> String {
+    format!("{name}\0")
 }
 
 /// What the files say.
@@ -111,15 +128,18 @@ fn counting<S: Signs>(
     names.into_iter().filter(|(_, known)| signs.counts(known)).map(|(name, _)| name)
 }
 
-/// Asks for each name that `end` begins with, or is, and of which files after the last one may say
-/// something; those that count.
+/// Asks for each name after `after` that `end` begins with, or is, and of which files after the last one may
+/// say something; those that count.
 async fn ask_before<S: Signs>(
     signs: &S,
     known: &BTreeMap<String, S::Known>,
+    after: Option<&str>,
     (last, end): (&str, &str),
 ) -> Result<Vec<String>> {
     let unknown = begins(end).filter(|name| {
-        *signs.known_at(name) > *last && !known.get(*name).is_some_and(|it| signs.counts(it))
+        Some(*name) > after
+            && *signs.known_at(name) > *last
+            && !known.get(*name).is_some_and(|it| signs.counts(it))
     });
     let unknown: Vec<String> = unknown.map(str::to_owned).collect();
     let asked = stream::iter(unknown)

@@ -208,21 +208,19 @@ async fn bytes_that_are_gone_are_missed_by_whoever_needs_them() {
 }
 
 #[tokio::test]
-async fn the_first_page_of_tags_costs_one_list() {
+async fn a_page_of_tags_costs_one_list() {
     let store = Store::with_an_image().await;
     let replica = store.replica();
     for number in 0..150 {
         let tag = Tag::parse(&format!("v{number:03}")).unwrap();
         replica.repository.tags().tag(&tag, &store.manifest).await.unwrap();
     }
-    // What lies after the first page is a list, and a read for each tag and the one after the page.
-    for (after, first, most) in [(None, "latest", 1), (Some("v049"), "v050", 1 + 101)] {
-        let limit = 100;
-        let request = PageRequest { after: after.map(str::to_owned), limit };
+    let ends = [(None, "latest", 100), (Some("v049"), "v050", 100), (Some("v139"), "v140", 10)];
+    for (after, first, count) in ends {
+        let request = PageRequest { after: after.map(str::to_owned), limit: 100 };
         let (cost, page) = replica.cost(replica.repository.tags().list(request)).await;
         let page = page.unwrap();
-        assert!(cost <= most, "{cost} after {after:?}");
-        assert_eq!((page.items.len(), page.items[0].as_str()), (limit, first));
+        assert_eq!((cost, page.items.len(), page.items[0].as_str()), (1, count, first));
     }
     // A tag of another process is there at once, and one that it removes is gone.
     let other = store.replica().repository;

@@ -259,11 +259,11 @@ impl Driver for FaultyDriver {
         each
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
         let listed = async {
             match self.remote && !self.inner.capabilities().flat_lists {
-                true => flat::below(&*self.inner, folder, limit, self.gives).await,
-                false => self.inner.list_below(folder, limit).await,
+                true => flat::below(&*self.inner, folder, request, self.gives).await,
+                false => self.inner.list_below(folder, request).await,
             }
         };
         self.faults.run(Call::List, folder, listed).await

@@ -124,9 +124,9 @@ impl Driver for Checked {
         checked_each((folder, paths), each, |path, page| in_order(path, page, request))
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        has_room(folder, ListRequest { after: None, limit })?;
-        flat(folder, self.inner.list_below(folder, limit).await?, limit)
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        has_room(folder, request)?;
+        flat(folder, self.inner.list_below(folder, request).await?, request)
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {
@@ -273,9 +273,14 @@ fn in_order(folder: &StoragePath, page: Listing, request: ListRequest<'_>) -> Re
     })
 }
 
-fn flat(folder: &StoragePath, page: Contents, limit: usize) -> Result<Contents> {
+fn flat(
+    folder: &StoragePath,
+    page: Contents,
+    ListRequest { after, limit }: ListRequest<'_>,
+) -> Result<Contents> {
     let sound = page.files.len() <= limit
         && page.files.is_sorted_by(|a, b| a.path < b.path)
+        && page.files.first().is_none_or(|first| Some(first.path.as_str()) > after)
         && !(page.more && page.files.is_empty());
     sound.then_some(page).ok_or_else(|| {
         Error::new(ErrorKind::Corrupt, folder).because("the driver listed out of order")

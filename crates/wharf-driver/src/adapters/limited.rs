@@ -111,8 +111,8 @@ impl Driver for Limited {
         self.permits.hold(self.inner.list_each(folder, paths, request)).await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        self.permits.hold(self.inner.list_below(folder, limit)).await
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.permits.hold(self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

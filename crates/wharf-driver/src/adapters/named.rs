@@ -115,8 +115,8 @@ impl Driver for Named {
             .await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        told(self.name(), "list_below", folder, self.inner.list_below(folder, limit)).await
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        told(self.name(), "list_below", folder, self.inner.list_below(folder, request)).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

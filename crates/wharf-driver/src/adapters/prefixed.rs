@@ -94,8 +94,8 @@ impl Driver for Prefixed {
         self.inner.list_each(&self.real(folder), paths, request).await
     }
 
-    async fn list_below(&self, folder: &StoragePath, limit: usize) -> Result<Contents> {
-        self.inner.list_below(&self.real(folder), limit).await
+    async fn list_below(&self, folder: &StoragePath, request: ListRequest<'_>) -> Result<Contents> {
+        self.inner.list_below(&self.real(folder), request).await
     }
 
     async fn delete(&self, path: &StoragePath) -> Result<()> {

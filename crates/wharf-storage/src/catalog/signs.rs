@@ -35,6 +35,11 @@ impl Signs for Own<'_> {
         Some((&path[..at], &path[at + 1..]))
     }
 
+    /// After `a-b`, a store may leave out all that is below `a`, of which `a/c` comes after it.
+    fn begins_after(&self, name: &str) -> bool {
+        RepositoryName::parse(name).is_ok() && !name.contains(['-', '.'])
+    }
+
     fn note(&self, known: &mut bool, rest: &str, _size: u64) {
         let below = rest.strip_prefix(layout::MANIFESTS).and_then(|rest| rest.strip_prefix('/'));
         let first = below.and_then(|below| below.split('/').next());

@@ -47,6 +47,10 @@ impl Signs for Current<'_> {
     const FILES: usize = FILES;
     const SPARE: usize = SPARE;
 
+    fn begins_after(&self, name: &str) -> bool {
+        Tag::parse(name).is_ok()
+    }
+
     fn note(&self, known: &mut bool, rest: &str, size: u64) {
         *known |= rest == CURRENT && links::may_be(size);
     }
@@ -74,6 +78,10 @@ impl Signs for Pointing {
 
     const FILES: usize = FILES;
     const SPARE: usize = SPARE;
+
+    fn begins_after(&self, name: &str) -> bool {
+        Tag::parse(name).is_ok()
+    }
 
     fn note(&self, known: &mut Links, rest: &str, _size: u64) {
         known.current |= rest == CURRENT;

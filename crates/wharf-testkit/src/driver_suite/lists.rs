@@ -170,7 +170,7 @@ pub async fn content_at_any_depth_is_listed(subject: Arc<Subject>) {
     let driver = subject.driver();
     let at = path("flat");
     if !subject.declared.flat_lists {
-        let refused = driver.list_below(&at, 1).await.map(drop);
+        let refused = driver.list_below(&at, ListRequest { after: None, limit: 1 }).await.map(drop);
         assert_eq!(kind(refused), Some(ErrorKind::Unsupported));
         return;
     }
@@ -186,12 +186,33 @@ pub async fn content_at_any_depth_is_listed(subject: Arc<Subject>) {
     expected.push(File { path: "file".to_owned(), size: 1 });
     expected.sort_by(|one, other| one.path.cmp(&other.path));
     for limit in [1, 2, 7, expected.len(), 5000] {
-        let page = driver.list_below(&at, limit).await.expect("it is listed");
+        let request = ListRequest { after: None, limit };
+        let page = driver.list_below(&at, request).await.expect("it is listed");
         let count = page.files.len();
         assert!((1..=limit).contains(&count), "{count} by {limit}");
         assert_eq!(page.files, expected[..count], "by {limit}");
         assert_eq!(page.more, count < expected.len(), "by {limit}");
     }
-    let nowhere = driver.list_below(&path("nowhere"), 3).await.expect("it is listed");
+    for after in TRICKY.into_iter().chain(["file", "nothing"]) {
+        let later = |file: &&File| {
+            let name = file.path.split('/').next().expect("a name");
+            name > after && !after.starts_with(name)
+        };
+        let expected: Vec<_> = expected.iter().filter(later).collect();
+        for limit in [1, 3, 5000] {
+            let request = ListRequest { after: Some(after), limit };
+            let page = driver.list_below(&at, request).await.expect("it is listed");
+            let last = page.files.last().map(|file| file.path.as_str());
+            let sooner = expected.iter().filter(|file| Some(file.path.as_str()) <= last);
+            let due: Vec<_> = if page.more { sooner.copied().collect() } else { expected.clone() };
+            let given: Vec<_> = page.files.iter().filter(later).collect();
+            assert_eq!(given, due, "after {after} by {limit}");
+            assert!(page.files.iter().all(|file| *file.path > *after), "after {after} by {limit}");
+        }
+    }
+    let nowhere = driver
+        .list_below(&path("nowhere"), ListRequest { after: None, limit: 3 })
+        .await
+        .expect("it is listed");
     assert_eq!(nowhere, Contents::default());
 }

@@ -6,7 +6,7 @@ use wharf_driver::{Contents, Driver, EntryKind, File, ListRequest, Result, Stora
 pub(super) async fn below(
     driver: &dyn Driver,
     folder: &StoragePath,
-    limit: usize,
+    ListRequest { after, limit }: ListRequest<'_>,
     most: usize,
 ) -> Result<Contents> {
     let (mut files, mut folders) = (Vec::new(), vec![StoragePath::root()]);
@@ -21,6 +21,7 @@ pub(super) async fn below(
         }
     }
     let mut paths: Vec<&str> = files.iter().map(StoragePath::as_str).collect();
+    paths.retain(|path| Some(*path) > after);
     paths.sort_unstable();
     let limit = limit.min(most);
     let mut page = Contents { files: Vec::new(), more: paths.len() > limit };
