@@ -10,7 +10,10 @@ use std::{
         unix::fs::{MetadataExt, fchown},
     },
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rustix::{
@@ -20,6 +23,7 @@ use rustix::{
 use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
 use crate::{
+    crowd::Syncs,
     driver::Options,
     fault::{is_absent, is_taken},
     identity::{Identity, Seen},
@@ -44,6 +48,7 @@ pub(crate) struct Disk {
     links: bool,
     next_file: AtomicU64,
     trace: Option<Trace>,
+    syncs: Arc<Syncs>,
     listings: Listings,
     writers: Writers,
     /// What the kernel does without waiting.
@@ -73,6 +78,7 @@ impl Disk {
         let root = openat(rustix::fs::CWD, &path, FOLDER, Mode::empty())?;
         let beneath = !plain && open_beneath(&root, ".", FOLDER).is_ok();
         let kernel = if beneath { Kernel::of(&root, options.reluctance) } else { Kernel::never() };
+        let syncs = Syncs::new(&root, options.crowd, options.trace.clone())?;
         Ok(Self {
             root,
             path,
@@ -80,6 +86,7 @@ impl Disk {
             links: !plain,
             next_file: AtomicU64::new(0),
             trace: options.trace.clone(),
+            syncs: Arc::new(syncs),
             listings: Listings::new(options.listed_names),
             writers: Writers::default(),
             kernel,
@@ -207,7 +214,7 @@ impl Disk {
         let id = self.next_id();
         let file = self
             .step(|| self.resolve(path, EDIT).map(File::from), || Step::Open(path.clone(), id))?;
-        Ok(Writable { file, id, trace: self.trace.clone() })
+        Ok(self.writable(file, id))
     }
 
     /// A new file in a folder that is there.
@@ -235,7 +242,7 @@ impl Disk {
                 || Step::Create(path.clone(), id),
             )
         })?;
-        Ok(Writable { file, id, trace: self.trace.clone() })
+        Ok(self.writable(file, id))
     }
 
     /// Moves the name of a file to where `folder`, which is the open parent of `to`, is now.
@@ -345,10 +352,21 @@ impl Disk {
         self.step(|| Ok(fsync(folder)?), || Step::SyncFolder(path.clone()))
     }
 
+    /// Makes folders durable that have been opened: by `act`, or together with what others wait for.
+    pub(crate) fn sync_folders(
+        &self,
+        which: Identity,
+        act: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.syncs.sync(which, act)
+    }
+
     /// Makes the content of a file that is there durable, whoever wrote it.
     pub(crate) fn sync_path(&self, path: &StoragePath) -> io::Result<()> {
         let file = self.read(path)?;
-        self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
+        self.syncs.sync(Identity::of(&file)?, || {
+            self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
+        })
     }
 
     /// Where a path is, for people.
@@ -408,6 +426,10 @@ impl Disk {
     fn place_of<'a>(&self, path: &'a StoragePath) -> io::Result<(OwnedFd, &'a str)> {
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         Ok((self.folder(&folder)?, last(path)?))
+    }
+
+    fn writable(&self, file: File, id: FileId) -> Writable {
+        Writable { file, id, trace: self.trace.clone(), syncs: Arc::clone(&self.syncs) }
     }
 
     fn next_id(&self) -> FileId {

@@ -66,6 +66,9 @@ pub struct Options {
     /// Every so many times the kernel is said to have to wait for the disk: 1 means always. For tests.
     #[doc(hidden)]
     pub reluctance: Option<NonZeroU32>,
+    /// So many syncs go to the disk by themselves, before further ones go together. For tests.
+    #[doc(hidden)]
+    pub crowd: Option<usize>,
     /// Where every step is recorded, for tests of what a power cut may leave.
     #[doc(hidden)]
     pub trace: Option<Trace>,
@@ -347,6 +350,7 @@ impl Default for Options {
             private: Vec::new(),
             plain: false,
             reluctance: None,
+            crowd: None,
             trace: None,
         }
     }

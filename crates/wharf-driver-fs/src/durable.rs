@@ -14,6 +14,13 @@ pub(crate) struct DurableFolders {
     syncs: SharedSyncs,
 }
 
+/// A folder on the way to another one.
+struct Opened {
+    path: StoragePath,
+    identity: Identity,
+    folder: OwnedFd,
+}
+
 // === impl DurableFolders ===
 
 impl DurableFolders {
@@ -25,22 +32,39 @@ impl DurableFolders {
     /// Makes durable what `path`, open as `folder`, holds, and the way that leads there: syncs the
     /// folder, and every one above it up to the first that is known to be durable.
     pub(crate) fn sync(&self, disk: &Disk, path: &StoragePath, folder: OwnedFd) -> io::Result<()> {
-        let mut identity = Identity::of(&folder)?;
-        self.syncs.sync(identity, || disk.sync_folder(path, &folder))?;
-        let mut synced = Vec::new();
-        let mut path = path.clone();
-        while let Some(parent) = path.parent() {
-            if self.known.get(&path) == Some(identity) {
-                break;
-            }
-            let folder = disk.folder(&parent)?;
-            let above = Identity::of(&folder)?;
-            self.syncs.sync(above, || disk.sync_folder(&parent, &folder))?;
-            synced.push((path, identity));
-            (path, identity) = (parent, above);
-        }
+        let way = self.way(disk, path, folder)?;
+        disk.sync_folders(way[0].identity, || {
+            way.iter().try_for_each(|it| self.sync_one(disk, it))
+        })?;
         // Only now: a folder is durable when the whole way to it is.
-        synced.into_iter().rev().for_each(|(path, identity)| self.known.insert(path, identity));
+        for Opened { path, identity, .. } in way.into_iter().rev().skip(1) {
+            self.known.insert(path, identity);
+        }
         Ok(())
+    }
+
+    /// A folder, and those above it up to the first that is known to hold it durably.
+    fn way(&self, disk: &Disk, path: &StoragePath, folder: OwnedFd) -> io::Result<Vec<Opened>> {
+        let mut way = vec![Opened::new(path.clone(), folder)?];
+        while let Some(Opened { path, identity, .. }) = way.last()
+            && let Some(parent) = path.parent()
+            && self.known.get(path) != Some(*identity)
+        {
+            let folder = disk.folder(&parent)?;
+            way.push(Opened::new(parent, folder)?);
+        }
+        Ok(way)
+    }
+
+    fn sync_one(&self, disk: &Disk, it: &Opened) -> io::Result<()> {
+        self.syncs.sync(it.identity, || disk.sync_folder(&it.path, &it.folder))
+    }
+}
+
+// === impl Opened ===
+
+impl Opened {
+    fn new(path: StoragePath, folder: OwnedFd) -> io::Result<Self> {
+        Ok(Self { path, identity: Identity::of(&folder)?, folder })
     }
 }

@@ -29,6 +29,11 @@ impl Identity {
     pub(crate) fn of(folder: impl AsFd) -> io::Result<Self> {
         Ok(Seen::of(folder)?.identity)
     }
+
+    /// Whether both are on the same file system.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        self.device == other.device
+    }
 }
 
 // === impl Seen ===

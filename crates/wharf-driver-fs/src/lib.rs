@@ -34,6 +34,7 @@
 //! ```
 
 mod checkpoint;
+mod crowd;
 mod direct;
 mod disk;
 mod driver;

@@ -16,9 +16,9 @@ use crate::identity::Identity;
 #[derive(Debug, Default)]
 pub(crate) struct SharedSyncs(Mutex<HashMap<Identity, Arc<Queue>>>);
 
-/// Those who wait for the syncs of one folder.
+/// Those who wait for the syncs of one folder, or file system.
 #[derive(Debug, Default)]
-struct Queue {
+pub(crate) struct Queue {
     rounds: Mutex<Rounds>,
     ended: Condvar,
 }
@@ -61,7 +61,8 @@ impl SharedSyncs {
 // === impl Queue ===
 
 impl Queue {
-    fn sync(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    /// Syncs by `act`, or waits for somebody's sync that begins after this call did.
+    pub(crate) fn sync(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut rounds = lock(&self.rounds);
         let ours = rounds.begun + 1;
         while rounds.is_running() && rounds.ended < ours {
@@ -81,6 +82,11 @@ impl Queue {
         drop(rounds);
         self.ended.notify_all();
         done
+    }
+
+    /// Whether one is under way.
+    pub(crate) fn is_running(&self) -> bool {
+        lock(&self.rounds).is_running()
     }
 }
 

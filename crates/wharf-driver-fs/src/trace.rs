@@ -43,6 +43,8 @@ pub enum Step {
     RemoveTree(StoragePath),
     /// The entries of a folder became durable.
     SyncFolder(StoragePath),
+    /// Everything became durable.
+    SyncAll,
 }
 
 /// An open file in a [`Trace`].

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, IoSlice, Read, Seek},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -10,7 +11,9 @@ use rustix::io::{Errno, pwritev};
 use wharf_content::FileRegion;
 
 use crate::{
+    crowd::Syncs,
     direct,
+    identity::Identity,
     trace::{FileId, Step, Trace, take},
 };
 
@@ -20,6 +23,7 @@ pub(crate) struct Writable {
     pub(crate) file: File,
     pub(crate) id: FileId,
     pub(crate) trace: Option<Trace>,
+    pub(crate) syncs: Arc<Syncs>,
 }
 
 // === impl Writable ===
@@ -55,7 +59,9 @@ impl Writable {
 
     /// Makes the content durable, and all that is needed to read it.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
+        self.syncs.sync(Identity::of(&self.file)?, || {
+            take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
+        })
     }
 
     /// Copies the first `length` bytes of another file, without them entering user space where the

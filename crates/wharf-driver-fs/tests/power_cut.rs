@@ -109,6 +109,22 @@ async fn everything_survives_without_links_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_survives_that_is_synced_together_too() {
+    let mut recorder = Recorder::with(Options { crowd: Some(0), ..Options::default() });
+    recorder.put("blobs/aa/data", "cut of", PutMode::Create).await;
+    recorder.upload("uploads/one", "blobs/aa/data", &[400]).await;
+    recorder.upload("uploads/two", "blobs/bb/data", &[400, 300]).await;
+    recorder.put("tags/1.0/link", "sha256:one", PutMode::Overwrite).await;
+    recorder.delete("tags/1.0/link").await;
+    let steps = recorder.trace.steps();
+    let is_alone = |step: &Step| matches!(step, Step::SyncFile(_) | Step::SyncFolder(_));
+    assert!(steps.contains(&Step::SyncAll) && !steps.iter().any(is_alone));
+    recorder.check().await.expect("everything acknowledged is there");
+    let noticed = recorder.history.check(&steps, |step| *step != Step::SyncAll).await;
+    noticed.expect_err("without it, what was acknowledged is lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_noted_is_true_whether_it_survives_or_not() {
     let mut recorder = Recorder::new();
     let (session, mut bytes) = (path("uploads/one"), Vec::new());

@@ -55,9 +55,18 @@ async fn what_was_acknowledged_is_found_after_a_cut_at_every_point() {
 /// They share syncs of the folders that they have in common.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_to_many_at_once_is_found_too() {
-    let mut recorder = Recorder::new();
+    push_together(Recorder::new(), &["one", "two", "three", "four"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_to_many_who_shared_all_syncs_is_found_too() {
+    let recorder = Recorder::with(Options { crowd: Some(0), ..Options::default() });
+    push_together(recorder, &["one", "two"]).await;
+}
+
+async fn push_together(mut recorder: Recorder, names: &[&'static str]) {
     let mut pushes = JoinSet::new();
-    for name in ["one", "two", "three", "four"] {
+    for &name in names {
         let mut pusher = recorder.another();
         pushes.spawn(async move {
             pusher.push_image(name, name).await;
@@ -67,7 +76,7 @@ async fn what_was_acknowledged_to_many_at_once_is_found_too() {
     for promises in pushes.join_all().await {
         recorder.promises.extend(promises);
     }
-    assert_eq!(recorder.promises.len(), 4 * 4);
+    assert_eq!(recorder.promises.len(), 4 * names.len());
     recorder.check().await;
 }
 
@@ -81,9 +90,13 @@ impl Recorder {
     }
 
     fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    fn with(options: Options) -> Self {
         let root = tempfile::tempdir().expect("temporary folder");
         let trace = Trace::new();
-        let options = Options { trace: Some(trace.clone()), ..Options::default() };
+        let options = Options { trace: Some(trace.clone()), ..options };
         let repository = open(root.path(), options);
         Self { repository, trace, promises: Vec::new(), _root: Arc::new(root) }
     }

@@ -102,6 +102,7 @@ impl Disk {
                     self.nodes[node].sync();
                 }
             }
+            Step::SyncAll => self.nodes.iter_mut().for_each(Node::sync),
             Step::Rename(from, to) => {
                 let node = self.node(from);
                 self.name(to, Some(node));
