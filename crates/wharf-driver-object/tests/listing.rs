@@ -138,6 +138,14 @@ async fn content_at_any_depth_costs_a_list() {
         let page = driver.list_below(&path("tags"), first(5000)).await.unwrap();
         assert_eq!(page.files[0].path, "v0000/current/link");
         assert!(page.files.len() >= 999 && page.more && store.calls().len() == 1);
+        for (after, first, files) in
+            [("v1149", "v1149/current/link", 51), ("v1149/current/link", "v1150/current/link", 50)]
+        {
+            let request = ListRequest { after: Some(after), limit: 5000 };
+            let page = driver.list_below(&path("tags"), request).await.unwrap();
+            let given = (page.files[0].path.as_str(), page.files.len(), page.more);
+            assert_eq!(given, (first, files, false), "after {after}");
+        }
     }
 }
 

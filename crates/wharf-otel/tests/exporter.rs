@@ -2,20 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, SystemTime},
-};
+mod support;
 
+use std::{net::SocketAddr, time::Duration};
+
+use support::{PATIENCE, span};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     time::timeout,
 };
-use wharf_otel::{Exporter, Kind, Settings, Span};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use wharf_otel::{Exporter, Settings};
 
 /// A collector that answers with these statuses, and then with 200. Hands on the bodies.
 async fn collector(statuses: &'static [u16]) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
@@ -52,35 +50,15 @@ async fn exchange(mut stream: TcpStream, status: u16) -> String {
     text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-fn settings(address: SocketAddr, protocol: &str, queue: &str) -> Settings {
-    let variables = |name: &str| match name {
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{address}")),
-        "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
-        "OTEL_BSP_SCHEDULE_DELAY" => Some("3600000".to_owned()),
-        "OTEL_BSP_MAX_QUEUE_SIZE" => Some(queue.to_owned()),
-        _ => None,
-    };
-    Settings::from_variables(variables).unwrap().unwrap()
-}
-
-fn span(number: u8) -> Span {
-    Span {
-        trace: [number; 16],
-        id: [number; 8],
-        parent: None,
-        name: "GET /".into(),
-        kind: Kind::Server,
-        began: SystemTime::UNIX_EPOCH,
-        ended: SystemTime::UNIX_EPOCH + Duration::from_nanos(17),
-        failed: true,
-        attributes: vec![("a", "b".into()), ("n", 5.into())],
-    }
+fn settings(address: SocketAddr, queue: &str) -> Settings {
+    let endpoint = format!("http://{address}");
+    support::settings(&endpoint, "http/json", &[("BSP_MAX_QUEUE_SIZE", queue)])
 }
 
 #[tokio::test]
 async fn a_batch_is_one_object_and_is_tried_again() {
     let (address, mut bodies) = collector(&[503]).await;
-    let (exporter, work) = Exporter::new(settings(address, "http/json", "100")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "100")).unwrap();
     tokio::spawn(work.run());
     exporter.take(span(1));
     exporter.take(span(2));
@@ -109,7 +87,7 @@ async fn a_batch_is_one_object_and_is_tried_again() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_not_tried_again() {
     let (address, mut bodies) = collector(&[400]).await;
-    let (exporter, work) = Exporter::new(settings(address, "http/json", "100")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "100")).unwrap();
     tokio::spawn(work.run());
     exporter.take(span(1));
     exporter.flush(PATIENCE).await;
@@ -122,7 +100,7 @@ async fn what_is_refused_for_good_is_not_tried_again() {
 #[tokio::test]
 async fn what_nobody_sends_is_dropped_and_nobody_waits() {
     let (address, _bodies) = collector(&[]).await;
-    let (exporter, work) = Exporter::new(settings(address, "http/json", "10")).unwrap();
+    let (exporter, work) = Exporter::new(settings(address, "10")).unwrap();
     for number in 0..100 {
         exporter.take(span(number));
     }

@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod support;
+
 use std::time::{Duration, SystemTime};
 
-use wharf_otel::{Exporter, Kind, Settings, Span};
+use support::PATIENCE;
+use wharf_otel::{Exporter, Settings, Span};
 use wharf_testkit::{double, grpc};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The value of a field, as its place in a message tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,29 +18,20 @@ enum Field {
     Bytes(Vec<u8>),
 }
 
-fn settings(endpoint: String, protocol: &str) -> Settings {
-    let variables = |name: &str| match name {
-        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
-        "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(protocol.to_owned()),
-        "OTEL_EXPORTER_OTLP_HEADERS" => Some("X-Token=secret".to_owned()),
-        "OTEL_SERVICE_NAME" => Some("registry-1".to_owned()),
-        "OTEL_BSP_SCHEDULE_DELAY" => Some("3600000".to_owned()),
-        _ => None,
-    };
-    Settings::from_variables(variables).unwrap().unwrap()
+fn settings(endpoint: &str, protocol: &str) -> Settings {
+    let more = [("EXPORTER_OTLP_HEADERS", "X-Token=secret"), ("SERVICE_NAME", "registry-1")];
+    support::settings(endpoint, protocol, &more)
 }
 
+/// Times that differ, numbers of two bytes; the second has a parent and failed.
 fn span(number: u8) -> Span {
     Span {
-        trace: [number; 16],
-        id: [number; 8],
         parent: (number > 1).then_some([7; 8]),
-        name: "GET /".into(),
-        kind: Kind::Server,
         began: SystemTime::UNIX_EPOCH + Duration::from_nanos(3),
         ended: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 31),
         failed: number > 1,
         attributes: vec![("a", "b".into()), ("n", 300.into())],
+        ..support::span(number)
     }
 }
 
@@ -125,7 +117,7 @@ fn check(request: &[u8]) {
 async fn a_collector_of_grpc_is_called() {
     let collector = grpc::Double::start(&[14]).unwrap();
     // A path is no part of where a server of gRPC is.
-    let settings = settings(format!("http://{}/x", collector.address()), "grpc");
+    let settings = settings(&format!("http://{}/x", collector.address()), "grpc");
     send(settings, [span(1), span(2)]).await;
     let (refused, taken) = (collector.calls().try_recv(), collector.calls().try_recv());
     let (refused, taken) = (refused.unwrap(), taken.unwrap());
@@ -144,7 +136,7 @@ async fn a_collector_of_grpc_is_called() {
 #[tokio::test]
 async fn what_grpc_refuses_for_good_is_not_tried_again() {
     let collector = grpc::Double::start(&[3]).unwrap();
-    let settings = settings(format!("http://{}", collector.address()), "grpc");
+    let settings = settings(&format!("http://{}", collector.address()), "grpc");
     send(settings, [span(1)]).await;
     assert!(collector.calls().try_recv().is_ok() && collector.calls().try_recv().is_err());
 }
@@ -152,7 +144,7 @@ async fn what_grpc_refuses_for_good_is_not_tried_again() {
 #[tokio::test]
 async fn a_server_that_does_not_speak_grpc_costs_the_spans_only() {
     let server = double::Double::start(|_| double::Response::of(200)).unwrap();
-    let settings = settings(format!("http://{}", server.address()), "grpc");
+    let settings = settings(&format!("http://{}", server.address()), "grpc");
     tokio::time::timeout(PATIENCE, send(settings, [span(1)])).await.unwrap();
 }
 
@@ -164,7 +156,7 @@ async fn over_http_protobuf_is_the_body() {
         double::Response::of(200)
     });
     let collector = collector.unwrap();
-    let settings = settings(format!("http://{}", collector.address()), "http/protobuf");
+    let settings = settings(&format!("http://{}", collector.address()), "http/protobuf");
     send(settings, [span(1), span(2)]).await;
     let request = requests.try_recv().unwrap();
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/traces"));

@@ -12,7 +12,7 @@ use wharf_reference::RepositoryName;
 
 use crate::{
     error::StorageResult,
-    flat::{self, Rest},
+    flat::{self, Found, Rest},
     layout,
     page::cut,
     store::Store,
@@ -50,20 +50,15 @@ impl Catalog {
         // One more than asked for tells whether there is another page.
         let most = page.limit.saturating_add(1);
         let driver = &*self.store.driver;
-        let (mut found, mut rest) = (Vec::new(), Rest::After(page.after));
-        while wanted == Wanted::Manifests
-            && found.len() < most
-            && let Rest::After(after) = &rest
-        {
-            let (folder, missing) = (layout::repositories(), most - found.len());
-            let listed =
-                flat::names(driver, &folder, &Own { driver }, after.clone(), missing).await?;
-            if listed.rest == rest {
-                break;
+        let Found { names, rest } = match wanted {
+            Wanted::Manifests => {
+                let folder = layout::repositories();
+                flat::names(driver, &folder, &Own { driver }, page.after, most).await?
             }
-            found.extend(listed.names.iter().filter_map(|name| RepositoryName::parse(name).ok()));
-            rest = listed.rest;
-        }
+            Wanted::Anything => Found { names: Vec::new(), rest: Rest::After(page.after) },
+        };
+        let names = names.iter().map(|name| RepositoryName::parse(name));
+        let mut found: Vec<_> = names.filter_map(Result::ok).collect();
         if let Rest::After(after) = rest {
             let mut walk = Walk::after(driver, after.as_deref(), wanted);
             while found.len() < most

@@ -8,8 +8,8 @@
 //! these are asked for. The next list begins after a name: what belongs to later names comes after it, and
 //! what a store may leave out there (see [`Driver::list_below`]) belongs to earlier ones.
 //!
-//! What a name has below it may be long, thousands of links to layers, or a tag that moves each night. Where
-//! a list ends before the next name, names are found from folder to folder.
+//! What a name has below it may be long, thousands of links to layers, or a tag that moves each night. After
+//! a list of few names the next ones are found from folder to folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ pub(crate) trait Signs: Sync {
     async fn ask(&self, name: &str) -> Result<bool>;
 }
 
-/// What was found at the price of one list.
+/// What lists have shown.
 pub(crate) struct Found {
     /// In byte order.
     pub(crate) names: Vec<String>,
@@ -62,14 +62,17 @@ pub(crate) struct Found {
 }
 
 /// Which names may follow.
-#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Rest {
     Nothing,
     After(Option<String>),
 }
 
-/// The names that count after `after`, or the first ones: `wanted` of them or more; fewer if a list holds
-/// fewer, and none, with nothing changed about what follows, if they have to be found in another way.
+/// How many names a list has to show for another one to be worth it: folder by folder, this many are found at
+/// the price of a list and of a read of each, all at once.
+const WORTH: usize = 16;
+
+/// The names that count after `after`, or the first ones: `wanted` of them or more, or those before names that
+/// have to be found in another way.
 pub(crate) async fn names<S: Signs>(
     driver: &dyn Driver,
     folder: &StoragePath,
@@ -77,30 +80,63 @@ pub(crate) async fn names<S: Signs>(
     after: Option<String>,
     wanted: usize,
 ) -> Result<Found> {
-    let is_beginning = after.as_deref().is_none_or(|after| signs.begins_after(after));
-    if !driver.capabilities().flat_lists || !is_beginning {
-        return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
+    let mut found = Found { names: Vec::new(), rest: Rest::After(after) };
+    let mut is_worth_it = driver.capabilities().flat_lists;
+    while is_worth_it
+        && let Rest::After(after) = &found.rest
+        && after.as_deref().is_none_or(|after| signs.begins_after(after))
+        && let missing @ 1.. = wanted.saturating_sub(found.names.len())
+    {
+        let list = list(driver, folder, signs, after.as_deref(), missing).await?;
+        is_worth_it = list.seen >= WORTH;
+        found.names.extend(list.names);
+        if let Some(rest) = list.rest {
+            found.rest = rest;
+        }
     }
+    Ok(found)
+}
+
+/// What one list has shown.
+struct List {
+    /// Names, whether they count or not.
+    seen: usize,
+    /// Those that count.
+    names: BTreeSet<String>,
+    /// `None` where it has not come to the next name.
+    rest: Option<Rest>,
+}
+
+async fn list<S: Signs>(
+    driver: &dyn Driver,
+    folder: &StoragePath,
+    signs: &S,
+    after: Option<&str>,
+    wanted: usize,
+) -> Result<List> {
     let limit = wanted.saturating_mul(S::FILES).saturating_add(S::SPARE).min(PAGE);
-    let request = ListRequest { after: after.as_deref(), limit };
-    let page = driver.list_below(folder, request).await.stored()?;
+    let page = driver.list_below(folder, ListRequest { after, limit }).await.stored()?;
     let mut known = noted(signs, &page.files);
-    if let Some(after) = &after {
+    if let Some(after) = after {
         known = known.split_off(&past(after));
     }
+    let seen = known.len();
     let Some(last) = page.files.last().filter(|_| page.more) else {
-        return Ok(Found { names: counting(signs, known).collect(), rest: Rest::Nothing });
+        return Ok(List {
+            seen,
+            names: counting(signs, known).collect(),
+            rest: Some(Rest::Nothing),
+        });
     };
     let end = signs.split(&last.path).map_or(last.path.as_str(), |(name, _)| name);
-    if Some(end) <= after.as_deref() {
-        return Ok(Found { names: Vec::new(), rest: Rest::After(after) });
+    if Some(end) <= after {
+        return Ok(List { seen: 0, names: BTreeSet::new(), rest: None });
     }
-    let asked = ask_before(signs, &known, after.as_deref(), (&last.path, end)).await?;
+    let asked = ask_before(signs, &known, after, (&last.path, end)).await?;
     // Of later names not all is known.
     known.split_off(&past(end));
-    let names: BTreeSet<String> = counting(signs, known).chain(asked).collect();
-    let rest = Rest::After(Some(end.to_owned()));
-    Ok(Found { names: names.into_iter().collect(), rest })
+    let names = counting(signs, known).chain(asked).collect();
+    Ok(List { seen, names, rest: Some(Rest::After(Some(end.to_owned()))) })
 }
 
 /// The first text after a name.

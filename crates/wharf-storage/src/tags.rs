@@ -110,21 +110,15 @@ impl Tags {
     async fn pointers(&self, digest: &Digest) -> Result<(Vec<Tag>, Vec<Tag>)> {
         let links = Pointing { history: layout::tag_history_below(digest) };
         let folder = layout::tags(&self.scope.name);
-        let (mut tags, mut sure, mut rest) = (Vec::new(), Vec::new(), Rest::After(None));
-        while let Rest::After(after) = &rest {
-            let driver = self.scope.driver();
-            let found = flat::names(driver, &folder, &links, after.clone(), usize::MAX).await?;
-            if found.rest == rest {
-                let batch = self.batch(after.as_deref(), PAGE).await?;
-                let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
-                sure.extend(pointing.map(|(tag, _)| tag));
-                rest = batch.next.into();
-            } else {
-                tags.extend(parsed(found.names));
-                rest = found.rest;
-            }
+        let found = flat::names(self.scope.driver(), &folder, &links, None, usize::MAX).await?;
+        let (mut sure, mut rest) = (Vec::new(), found.rest);
+        while let Rest::After(after) = rest {
+            let batch = self.batch(after.as_deref(), PAGE).await?;
+            let pointing = batch.tags.into_iter().filter(|(_, target)| target == digest);
+            sure.extend(pointing.map(|(tag, _)| tag));
+            rest = batch.next.into();
         }
-        Ok((tags, sure))
+        Ok((parsed(found.names), sure))
     }
 
     /// The tags among the next `limit` folders.
@@ -167,20 +161,14 @@ impl TagStore for Tags {
         let wanted = page.limit.saturating_add(1);
         let (driver, folder) = (self.scope.driver(), layout::tags(&self.scope.name));
         let links = Current { driver, folder: &folder };
-        let (mut found, mut rest) = (Vec::new(), Rest::After(page.after));
+        let listed = flat::names(driver, &folder, &links, page.after, wanted).await?;
+        let (mut found, mut rest) = (parsed(listed.names), listed.rest);
         while found.len() < wanted
-            && let Rest::After(after) = &rest
+            && let Rest::After(after) = rest
         {
-            let missing = wanted - found.len();
-            let listed = flat::names(driver, &folder, &links, after.clone(), missing).await?;
-            if listed.rest == rest {
-                let batch = self.batch(after.as_deref(), missing).await?;
-                found.extend(batch.tags.into_iter().map(|(tag, _)| tag));
-                rest = batch.next.into();
-            } else {
-                found.extend(parsed(listed.names));
-                rest = listed.rest;
-            }
+            let batch = self.batch(after.as_deref(), wanted - found.len()).await?;
+            found.extend(batch.tags.into_iter().map(|(tag, _)| tag));
+            rest = batch.next.into();
         }
         if found.is_empty()
             && !catalog::has_manifests(self.scope.driver(), &self.scope.name).await?

@@ -12,7 +12,7 @@ use wharf_core::{
     PutOptions, Repository, RequestContext,
 };
 use wharf_digest::{Algorithm, Digest};
-use wharf_driver::{Driver, MemoryDriver, StoragePath};
+use wharf_driver::{Driver, MemoryDriver, PutMode, StoragePath};
 use wharf_manifest::{Descriptor, MediaType};
 use wharf_reference::{RepositoryName, Tag, TagOrDigest};
 use wharf_storage::{Options, StorageNamespace};
@@ -229,6 +229,31 @@ async fn a_page_of_tags_costs_one_list() {
     let (cost, page) = replica.cost(replica.repository.tags().list(PageRequest::first(2))).await;
     let names: Vec<_> = page.unwrap().items.iter().map(ToString::to_string).collect();
     assert_eq!((cost, names), (1, vec!["a".to_owned(), "v000".to_owned()]));
+}
+
+/// Where a list shows four names, seven more one after the other would cost more time than all reads at once.
+#[tokio::test]
+async fn tags_with_long_histories_are_not_found_from_list_to_list() {
+    let store = Store::with_an_image().await;
+    for number in 0..100 {
+        let tag = Tag::parse(&format!("v{number:03}")).unwrap();
+        store.replica().repository.tags().tag(&tag, &store.manifest).await.unwrap();
+        for moved in 0..40 {
+            let digest = Digest::sha256(format!("{number} {moved}").as_bytes());
+            let folder = format!("docker/registry/v2/repositories/library/a/_manifests/tags/{tag}");
+            let link = format!("{folder}/index/sha256/{}/link", digest.encoded());
+            let link = StoragePath::parse(&link).unwrap();
+            let content = digest.to_string().into();
+            store.driver.put(&link, content, PutMode::Overwrite).await.unwrap();
+        }
+    }
+    let replica = store.replica();
+    let request = PageRequest { after: Some("latest".to_owned()), limit: 30 };
+    let (cost, page) = replica.cost(replica.repository.tags().list(request)).await;
+    let page = page.unwrap();
+    assert_eq!((page.items.len(), page.items[29].as_str()), (30, "v029"));
+    let shown = (31 * 3 + 64_u64).div_ceil(42);
+    assert_eq!(cost, 1 + 1 + (31 - shown));
 }
 
 /// Of 150 tags, only the one that points to it is read: that is known from one list of them all.
