@@ -87,11 +87,13 @@ impl Kept {
         disk: &Disk,
         path: &StoragePath,
         folder: impl FnOnce() -> Option<StoragePath>,
-        look: impl FnOnce() -> Option<Known>,
+        look: impl Fn() -> Option<Known>,
     ) -> Option<Known> {
         if !self.lately.has(path) {
             return None;
         }
+        // To watch the way to where nothing is costs many times as much as to see that, and each time anew.
+        look()?;
         let since = self.watches.since(disk, &folder()?)?;
         let (known, until) = (look()?, Instant::now() + self.lease);
         self.facts.insert(path.clone(), Fact { known: known.clone(), since, until });
@@ -125,6 +127,24 @@ impl Lately {
         slot.load(Ordering::Relaxed) == hash || {
             slot.store(hash, Ordering::Relaxed);
             false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    #[test]
+    fn the_way_to_where_nothing_is_is_not_watched() {
+        let root = tempfile::tempdir().expect("there is room");
+        let disk = Disk::open(root.path(), &Options::default()).expect("it can be opened");
+        let kept = Kept::new(Watches::new(), Duration::from_secs(60));
+        let path = StoragePath::parse("a/b").expect("a path");
+        for _ in 0..3 {
+            let known = kept.keep(&disk, &path, || panic!("it is looked at first"), || None);
+            assert!(known.is_none());
         }
     }
 }

@@ -63,9 +63,12 @@ impl Blobs {
         Ok(located)
     }
 
-    /// Says that a blob is not there, and has the cache forget it.
-    async fn gone(&self, digest: &Digest) -> Error {
-        if let Some(cache) = self.scope.cache() {
+    /// Says that a blob is not there, and has the cache forget it if it knows it. Blobs that nobody has are
+    /// asked for before each push: to forget each of them would cost more than to answer.
+    async fn missed(&self, digest: &Digest) -> Error {
+        if let Some(cache) = self.scope.cache()
+            && cache.get(digest).await.is_some()
+        {
             cache.clear(digest).await;
         }
         Error::blob_unknown(digest)
@@ -87,13 +90,17 @@ impl Blobs {
 #[async_trait]
 impl BlobStatter for Blobs {
     async fn stat(&self, digest: &Digest) -> Result<Descriptor> {
-        let described = match self.known(digest).await {
+        let known = self.known(digest).await;
+        let may_be_cached = known.is_some() || !self.scope.store.remote;
+        let described = match known {
             Some(known) => self.target(digest).await.map(|_| known),
             None => self.located(digest).await,
         };
         match described {
             Ok(_) => self.scope.store.recent.note(digest, &self.scope.name),
-            Err(ref error) if error.is_unknown() => return Err(self.gone(digest).await),
+            Err(ref error) if error.is_unknown() && may_be_cached => {
+                return Err(self.missed(digest).await);
+            }
             Err(_) => {}
         }
         described
@@ -105,7 +112,7 @@ impl BlobProvider for Blobs {
     async fn open(&self, digest: &Digest, range: Option<ByteRange>) -> Result<BlobReader> {
         let target = self.target(digest).await?;
         let Some(opened) = self.scope.vault().open(&target, range).await? else {
-            return Err(self.gone(digest).await);
+            return Err(self.missed(digest).await);
         };
         self.scope.store.recent.note(digest, &self.scope.name);
         Ok(BlobReader {
@@ -159,8 +166,10 @@ impl BlobDeleter for Blobs {
         self.scope.store.check_deletes()?;
         let unlinked =
             self.scope.vault().unlink(&layout::layer_link(&self.scope.name, digest)).await?;
-        let gone = self.gone(digest).await;
-        if unlinked { Ok(()) } else { Err(gone) }
+        if let Some(cache) = self.scope.cache() {
+            cache.clear(digest).await;
+        }
+        unlinked.then_some(()).ok_or_else(|| Error::blob_unknown(digest))
     }
 }
 

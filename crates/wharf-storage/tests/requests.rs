@@ -3,13 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use wharf_cache::MokaDescriptorCache;
 use wharf_core::{
-    CreateOptions, CreateOutcome, Fetched, GetOptions, ManifestBytes, Namespace, PageRequest,
-    PutOptions, Repository, RequestContext,
+    BlobDescriptorCache, BlobDescriptorService, CreateOptions, CreateOutcome, Fetched, GetOptions,
+    ManifestBytes, Namespace, PageRequest, PutOptions, Repository, RequestContext, Result,
 };
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, MemoryDriver, PutMode, StoragePath};
@@ -45,16 +50,7 @@ impl Store {
     /// Another process over the same store.
     fn replica(&self) -> Replica {
         let inner = Arc::clone(&self.driver) as Arc<dyn Driver>;
-        let driver = FaultyDriver::new(inner).remote();
-        let requests = driver.faults();
-        let cache = Some(Arc::new(MokaDescriptorCache::default()) as _);
-        let options = Options { cache, delete: true, ..Options::default() };
-        let name = RepositoryName::parse("library/a").unwrap();
-        let namespace = StorageNamespace::new(Arc::new(driver), options);
-        Replica {
-            repository: namespace.repository(&name, &RequestContext::internal("test")),
-            requests,
-        }
+        Replica::new(inner, true, MokaDescriptorCache::default())
     }
 
     /// Tags an image of one layer, by a process of its own.
@@ -76,6 +72,22 @@ impl Store {
 // === impl Replica ===
 
 impl Replica {
+    fn new(
+        inner: Arc<dyn Driver>,
+        remote: bool,
+        cache: impl BlobDescriptorCache + 'static,
+    ) -> Self {
+        let driver = FaultyDriver::new(inner);
+        let driver = if remote { driver.remote() } else { driver };
+        let requests = driver.faults();
+        let options =
+            Options { cache: Some(Arc::new(cache) as _), delete: true, ..Options::default() };
+        let name = RepositoryName::parse("library/a").unwrap();
+        let namespace = StorageNamespace::new(Arc::new(driver), options);
+        let repository = namespace.repository(&name, &RequestContext::internal("test"));
+        Self { repository, requests }
+    }
+
     async fn push_blob(&self, content: &'static str) -> Digest {
         let digest = Digest::sha256(content.as_bytes());
         let created = self.repository.blobs().create(CreateOptions::default()).await.unwrap();
@@ -204,6 +216,65 @@ async fn bytes_that_are_gone_are_missed_by_whoever_needs_them() {
         };
         assert!(refused, "{need}");
         assert_eq!(replica.head(&store.layer).await, (2, None), "{need}");
+    }
+}
+
+/// A cache that counts how often it has to forget.
+#[derive(Clone, Default)]
+struct Forgetful {
+    cache: MokaDescriptorCache,
+    clears: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl BlobDescriptorService for Forgetful {
+    async fn get_or_load(
+        &self,
+        digest: &Digest,
+        load: BoxFuture<'_, Result<Descriptor>>,
+    ) -> Result<Descriptor> {
+        self.cache.get_or_load(digest, load).await
+    }
+
+    async fn get(&self, digest: &Digest) -> Option<Descriptor> {
+        self.cache.get(digest).await
+    }
+
+    async fn set(&self, digest: &Digest, descriptor: Descriptor) {
+        self.cache.set(digest, descriptor).await;
+    }
+
+    async fn clear(&self, digest: &Digest) {
+        self.clears.fetch_add(1, SeqCst);
+        self.cache.clear(digest).await;
+    }
+}
+
+impl BlobDescriptorCache for Forgetful {
+    fn repository_scoped(&self, _: &RepositoryName) -> Arc<dyn BlobDescriptorService> {
+        Arc::new(self.clone())
+    }
+}
+
+/// Each push begins with the question for blobs that nobody has: a cache that is another machine is not
+/// told of them.
+#[tokio::test]
+async fn only_what_is_cached_has_to_be_forgotten() {
+    for remote in [false, true] {
+        let store = Store::with_an_image().await;
+        let (cache, inner) = (Forgetful::default(), Arc::clone(&store.driver) as Arc<dyn Driver>);
+        let clears = Arc::clone(&cache.clears);
+        let replica = Replica::new(inner, remote, cache);
+        for number in 0..10 {
+            let nobodys = Digest::sha256(format!("{number}").as_bytes());
+            assert_eq!(replica.head(&nobodys).await.1, None);
+            assert!(replica.repository.blobs().open(&nobodys, None).await.is_err());
+        }
+        assert_eq!(clears.load(SeqCst), 0, "remote: {remote}");
+        let deleter = replica.repository.blobs().deleter().unwrap();
+        deleter.delete(&store.layer).await.unwrap();
+        assert_eq!(clears.load(SeqCst), 1, "remote: {remote}");
+        assert_eq!(replica.head(&store.layer).await.1, None);
     }
 }
 
