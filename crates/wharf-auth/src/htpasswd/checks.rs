@@ -1,5 +1,5 @@
 //! Checks that cost much, so that they are few: remembered for a while, limited in number, and shared
-//! out so that one who sends wrong passwords all the time does not use them up.
+//! out so that one who sends wrong passwords all the time uses up neither them nor the processor.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use moka::{Expiry, future, sync};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep_until};
 
 /// How many checks there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Limits {
     /// Waiting or under way, from one address. Clients behind a proxy that does not name them have
     /// none, and count as the users that they say they are.
     pub by_address: usize,
+    /// How many times the duration of a wrong check an address then waits for its next one.
+    pub rest: u32,
     /// For how long a right password is remembered, unless the file changes.
     pub remember: Duration,
     /// For how long a wrong one is.
@@ -37,7 +39,17 @@ pub(crate) struct Checks {
     /// From whom a right password came lately. They queue apart from the others.
     proven: sync::Cache<Asker, ()>,
     lanes: [Arc<Lane>; 2],
-    by_asker: Arc<Mutex<HashMap<Asker, usize>>>,
+    askers: Arc<Askers>,
+}
+
+/// Those who have checks waiting or under way, or who rest after wrong ones.
+type Askers = Mutex<HashMap<Asker, Share>>;
+
+/// What an asker takes up.
+#[derive(Default)]
+struct Share {
+    checks: usize,
+    rests_until: Option<Instant>,
 }
 
 /// For whom a check counts.
@@ -59,12 +71,14 @@ struct Lane {
     queued: AtomicUsize,
 }
 
-/// A place in a queue.
-struct Place {
-    lane: Arc<Lane>,
-    by_asker: Arc<Mutex<HashMap<Asker, usize>>>,
+/// A check of an asker.
+struct Turn {
+    askers: Arc<Askers>,
     asker: Asker,
 }
+
+/// A place in a queue.
+struct Place(Arc<Lane>);
 
 /// Forgets a result after a time of its own.
 struct Forget(Limits);
@@ -84,6 +98,7 @@ impl Default for Limits {
             parallel: (cores / 2).max(1),
             waiting: 64,
             by_address: 8,
+            rest: 4,
             remember: Duration::from_secs(300),
             remember_wrong: Duration::from_secs(10),
         }
@@ -109,7 +124,7 @@ impl Checks {
                 .build(),
             proven: sync::Cache::builder().max_capacity(MOST).time_to_live(PROVEN).build(),
             lanes: [lane(), lane()],
-            by_asker: Arc::default(),
+            askers: Arc::default(),
         }
     }
 
@@ -138,32 +153,37 @@ impl Checks {
         user: &str,
         verify: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<bool, Overloaded> {
-        let place = self.queue(Asker::new(client, user))?;
-        let permit = place.lane.permits.acquire().await.map_err(|_| Overloaded)?;
+        let turn = self.turn(Asker::new(client, user))?;
+        turn.rest().await;
+        let place = self.queue(&turn.asker)?;
+        let permit = place.0.permits.acquire().await.map_err(|_| Overloaded)?;
+        let began = Instant::now();
         let right = spawn_blocking(verify).await.unwrap_or(false);
         drop(permit);
-        if right {
-            self.proven.insert(place.asker.clone(), ());
+        match right {
+            true => self.proven.insert(turn.asker.clone(), ()),
+            false => turn.rest_for(began.elapsed() * self.limits.rest),
         }
         Ok(right)
     }
 
-    /// A place in the queue of an asker, if it is not full and the asker has not too many.
-    fn queue(&self, asker: Asker) -> Result<Place, Overloaded> {
-        let proven = self.proven.contains_key(&asker);
-        let lane = Arc::clone(&self.lanes[usize::from(proven)]);
-        let by_asker = Arc::clone(&self.by_asker);
-        {
-            let mut counts = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = counts.get(&asker).copied().unwrap_or(0);
-            let most = self.limits.waiting + self.limits.parallel;
-            if count >= self.limits.by_address || lane.queued.load(SeqCst) >= most {
-                return Err(Overloaded);
-            }
-            counts.insert(asker.clone(), count + 1);
-            lane.queued.fetch_add(1, SeqCst);
+    /// A check of an asker who has not too many.
+    fn turn(&self, asker: Asker) -> Result<Turn, Overloaded> {
+        let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = askers.entry(asker.clone()).or_default();
+        if share.checks >= self.limits.by_address {
+            return Err(Overloaded);
         }
-        Ok(Place { lane, by_asker, asker })
+        share.checks += 1;
+        Ok(Turn { askers: Arc::clone(&self.askers), asker })
+    }
+
+    /// A place in the queue of an asker, if it is not full.
+    fn queue(&self, asker: &Asker) -> Result<Place, Overloaded> {
+        let lane = &self.lanes[usize::from(self.proven.contains_key(asker))];
+        let place = Place(Arc::clone(lane));
+        let before = lane.queued.fetch_add(1, SeqCst);
+        (before < self.limits.waiting + self.limits.parallel).then_some(place).ok_or(Overloaded)
     }
 }
 
@@ -175,18 +195,57 @@ impl Asker {
     }
 }
 
+// === impl Turn ===
+
+impl Turn {
+    /// Waits until the asker has rested.
+    async fn rest(&self) {
+        while let Some(until) = self.rests_until().filter(|until| *until > Instant::now()) {
+            sleep_until(until.into()).await;
+        }
+    }
+
+    fn rests_until(&self) -> Option<Instant> {
+        let askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        askers.get(&self.asker)?.rests_until
+    }
+
+    /// Lets the asker rest, for longer if it rests already. Until then the turn is not over.
+    fn rest_for(self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let until = {
+            let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(share) = askers.get_mut(&self.asker) else { return };
+            let now = Instant::now();
+            let until = share.rests_until.map_or(now, |until| until.max(now)) + time;
+            *share.rests_until.insert(until)
+        };
+        tokio::spawn(async move {
+            sleep_until(until.into()).await;
+            drop(self);
+        });
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = askers.get_mut(&self.asker) {
+            share.checks -= 1;
+            if share.checks == 0 {
+                askers.remove(&self.asker);
+            }
+        }
+    }
+}
+
 // === impl Place ===
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.lane.queued.fetch_sub(1, SeqCst);
-        let mut counts = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.asker) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.asker);
-            }
-        }
+        self.0.queued.fetch_sub(1, SeqCst);
     }
 }
 
@@ -225,7 +284,7 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits { parallel: 1, waiting: 4, by_address: 2, ..Limits::default() }
+        Limits { parallel: 1, waiting: 4, by_address: 2, rest: 0, ..Limits::default() }
     }
 
     #[tokio::test]
@@ -281,8 +340,51 @@ mod tests {
         }
         assert_eq!(overloaded, 18);
         // Nothing of them is left behind.
-        assert!(checks.by_asker.lock().unwrap().is_empty());
+        assert!(checks.askers.lock().unwrap().is_empty());
         assert_eq!(checks.lanes[0].queued.load(SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_was_wrong_rests_and_nobody_else() {
+        let checks = Arc::new(Checks::new(Limits { rest: 1_000_000, ..limits() }));
+        assert_eq!(checks.check(key(1), address(1), "a", || true).await, Ok(true));
+        let slow = || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        };
+        assert_eq!(checks.check(key(2), address(1), "a", slow).await, Ok(false));
+        // Also with the right password, and remembered ones are known.
+        let next = {
+            let checks = Arc::clone(&checks);
+            tokio::spawn(async move { checks.check(key(3), address(1), "a", || true).await })
+        };
+        while checks.askers.lock().unwrap().values().all(|share| share.checks < 2) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(checks.check(key(4), address(1), "a", || true).await, Err(Overloaded));
+        assert_eq!(checks.check(key(1), address(1), "a", || panic!("not again")).await, Ok(true));
+        let other = timeout(PATIENCE, checks.check(key(5), address(2), "a", || true)).await;
+        assert_eq!(other.unwrap(), Ok(true));
+        assert!(!next.is_finished());
+        // Those who rest are in nobody's way.
+        assert_eq!(checks.lanes.each_ref().map(|lane| lane.queued.load(SeqCst)), [0, 0]);
+    }
+
+    #[tokio::test]
+    async fn a_rest_ends() {
+        let checks = Checks::new(Limits { rest: 4, ..limits() });
+        let wrong = || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        };
+        let began = Instant::now();
+        assert_eq!(checks.check(key(1), address(1), "a", wrong).await, Ok(false));
+        let next = timeout(PATIENCE, checks.check(key(2), address(1), "a", || true)).await;
+        assert_eq!(next.unwrap(), Ok(true));
+        assert!(began.elapsed() >= Duration::from_millis(50));
+        while !checks.askers.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[tokio::test]
@@ -294,7 +396,7 @@ mod tests {
             let verify = move || wait.recv().is_ok();
             tokio::spawn(async move { checks.check(key(1), None, "a", verify).await })
         };
-        while checks.by_asker.lock().unwrap().is_empty() {
+        while checks.askers.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
         assert_eq!(checks.check(key(2), None, "a", || true).await, Err(Overloaded));
