@@ -59,10 +59,16 @@ const WAYS: &[Way] = &[
 ];
 
 /// A configuration whose server can be told from any other.
-const MARKED: &str = "version: 0.1
-storage: {inmemory: {}}
-http: {addr: ':5000', headers: {X-Configuration: [mine]}}
-";
+fn marked(address: SocketAddr) -> String {
+    format!(
+        "version: 0.1\nstorage: {{inmemory: {{}}}}\n\
+         http: {{addr: '{address}', headers: {{X-Configuration: [mine]}}}}\n"
+    )
+}
+
+fn free_address() -> Outcome<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
 
 /// Builds the image of a folder, runs it, pushes it to itself and pulls it back; then runs it with
 /// configurations of users.
@@ -72,7 +78,10 @@ pub(crate) fn run(context: &Path) -> Outcome {
     let mut build = daemon.command();
     build.env("DOCKER_BUILDKIT", "0").args(["build", "--quiet", "--tag", IMAGE]).arg(context);
     process::output(&mut build, LIMIT)?;
-    let container = Container::start(&daemon, &RESTRICTED, &[])?;
+    let address = free_address()?;
+    let variable = format!("--env=REGISTRY_HTTP_ADDR={address}");
+    let restricted = [&RESTRICTED[..], &[&variable]].concat();
+    let container = Container::start(&daemon, address, &restricted, &[])?;
     container.is_well()?;
     container.carries_images()?;
     container.ends_by_itself()?;
@@ -80,7 +89,6 @@ pub(crate) fn run(context: &Path) -> Outcome {
     let folder = home.path().join("configuration");
     fs::create_dir(&folder)?;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
-    fs::write(folder.join("config.yml"), MARKED)?;
     for way in WAYS {
         way.counts(&daemon, &folder).map_err(|error| format!("{:?}: {error}", way.mount))?;
     }
@@ -91,12 +99,15 @@ pub(crate) fn run(context: &Path) -> Outcome {
 // === impl Way ===
 
 impl Way {
-    /// The server has the configuration of the folder.
+    /// The server has the configuration of the folder, and so has the health check of the image.
     fn counts(&self, daemon: &Daemon, folder: &Path) -> Outcome {
+        let address = free_address()?;
+        fs::write(folder.join("config.yml"), marked(address))?;
         let (part, place) = self.mount;
         let volume = format!("--volume={}:{place}:ro", folder.join(part).display());
-        let container = Container::start(daemon, &[self.before, &[&volume]].concat(), self.after)?;
-        container.answers()?;
+        let before = [self.before, &[&volume]].concat();
+        let container = Container::start(daemon, address, &before, self.after)?;
+        container.is_well()?;
         let answer = Client::new(container.address).request("GET", "/v2/", &[], b"")?;
         container.run(&["rm", "--force", &container.id])?;
         match answer.header("x-configuration") {
@@ -109,24 +120,22 @@ impl Way {
 // === impl Container ===
 
 impl<'a> Container<'a> {
-    /// Runs the image, with words of docker before its name, and words of its own after.
-    fn start(daemon: &'a Daemon, before: &[&str], after: &[&str]) -> Outcome<Self> {
+    /// Runs the image, with words of docker before its name, and words of its own after; it listens on
+    /// `address`.
+    fn start(
+        daemon: &'a Daemon,
+        address: SocketAddr,
+        before: &[&str],
+        after: &[&str],
+    ) -> Outcome<Self> {
         // The network is that of the machine: the daemon has none for containers.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let variable = format!("--env=REGISTRY_HTTP_ADDR={address}");
-        let run = ["run", "--detach", "--network=host", "--health-interval=1s", &variable];
+        let run = ["run", "--detach", "--network=host", "--health-interval=1s"];
         let id = daemon.run(&[&run, before, &[IMAGE], after].concat(), LIMIT)?.trim().to_owned();
         Ok(Self { daemon, id, address })
     }
 
     fn run(&self, words: &[&str]) -> Outcome<String> {
         self.daemon.run(words, LIMIT)
-    }
-
-    fn answers(&self) -> Outcome {
-        self.wait("the registry answers", || {
-            Client::new(self.address).request("GET", "/v2/", &[], b"").is_ok()
-        })
     }
 
     /// The image's own health check says so, and it does not run as root.

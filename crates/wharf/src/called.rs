@@ -9,9 +9,12 @@
 
 use std::{
     env,
+    error::Error,
     ffi::{OsStr, OsString},
+    fs,
     io::{self, Write as _},
-    path::Path,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -19,6 +22,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
     cli::{Cli, Command},
+    flags::Flags,
     load,
 };
 
@@ -132,6 +136,32 @@ fn wants_configuration(command: &Command) -> bool {
         _ => return false,
     };
     config.is_none() && !load::is_in_environment()
+}
+
+fn names_us(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name();
+    name.is_some_and(|name| name.to_string_lossy().starts_with(Called::Wharf.name()))
+}
+
+/// What a process serves, as its command line says: the configuration, if it names one, and the flags. On
+/// Linux, which shows the command lines of all processes.
+pub(crate) fn served_by(pid: u32) -> Result<(Option<PathBuf>, Flags), Box<dyn Error>> {
+    let process = Path::new("/proc").join(pid.to_string());
+    let line = fs::read(process.join("cmdline"));
+    let line = line.map_err(|error| format!("what process {pid} serves is not known: {error}"))?;
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    let mut words = line.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned());
+    let program = words.next().unwrap_or_default();
+    let called = Called::by(Some(&program));
+    let is_ours = called == Called::Registry || names_us(&program);
+    let cli = called.read(called.complete(words.collect())).ok().filter(|_| is_ours);
+    match cli.map(|cli| cli.command.unwrap_or_default()) {
+        // From where it was called.
+        Some(Command::Serve { config, flags }) => {
+            Ok((config.map(|path| process.join("cwd").join(path)), flags))
+        }
+        _ => Err(format!("process {pid} serves no registry").into()),
+    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     Health {
         /// The configuration that it serves, found as `serve` finds it
         config: Option<PathBuf>,
+        /// The one that this process serves: in a container, whatever was mounted, that of process 1
+        #[arg(long, value_name = "PROCESS", conflicts_with = "config")]
+        pid: Option<u32>,
     },
     GarbageCollect(garbage::Args),
     Fsck(fsck::Args),

@@ -5,13 +5,13 @@ use std::{
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use wharf_config::{Address, Http};
 
-use crate::load;
+use crate::{called, flags::Flags, load};
 
 /// How long each step may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -19,9 +19,13 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// More than the status line of any answer.
 const ENOUGH: u64 = 64;
 
-/// Fails unless the registry answers that it is one.
-pub(crate) fn health(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let found = load::load(path)?;
+/// Fails unless the registry of a configuration, or of what a process serves, answers that it is one.
+pub(crate) fn health(config: Option<PathBuf>, pid: Option<u32>) -> Result<(), Box<dyn Error>> {
+    let (config, flags) = match pid {
+        Some(pid) => called::served_by(pid)?,
+        None => (config, Flags::default()),
+    };
+    let found = load::load_with(config.as_deref(), flags.variables()?)?;
     let http = &found.loaded.configuration.http;
     let (place, said) = match &http.socket {
         Some(socket) => (socket.display().to_string(), ask_at(socket, http)),

@@ -53,7 +53,7 @@ fn run(command: Command, name: &str) -> ExitCode {
         Command::GarbageCollect(args) => garbage::collect(&args),
         Command::Fsck(args) => fsck::check(&args),
         Command::Uploads(command) => uploads::run(&command),
-        Command::Health { config } => health::health(config.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Health { config, pid } => health::health(config, pid).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => config::run(&command),
         Command::Auth(command) => auth::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {

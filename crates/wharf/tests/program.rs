@@ -341,21 +341,29 @@ fn health_is_asked_for_and_told() {
     let config = config.to_str().expect("UTF-8");
     let mut program = Program::start(&["serve", config]);
     let address = program.address().0.to_string();
-    let ask = || {
-        let mut health = wharf(&["health", config]);
+    let ask = |words: &[&str]| {
+        let mut health = wharf(&[&["health"], words].concat());
         health.env("REGISTRY_HTTP_ADDR", &address);
         finish(Program::spawn(health))
     };
-    let asked = ask();
-    assert!(asked.status.success(), "{asked:?}");
-    assert!(String::from_utf8_lossy(&asked.stdout).contains("200 OK"), "{asked:?}");
+    let refused = |words: &[&str], why: &str| {
+        let asked = ask(words);
+        assert_eq!(asked.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+        assert!(said.contains(why), "{said}");
+    };
+    let process = program.child.id().to_string();
+    for words in [&[config][..], &["--pid", &process]] {
+        let asked = ask(words);
+        assert!(asked.status.success(), "{asked:?}");
+        assert!(String::from_utf8_lossy(&asked.stdout).contains("200 OK"), "{asked:?}");
+    }
+    let other = std::process::id().to_string();
+    refused(&["--pid", &other], &format!("process {other} serves no registry"));
 
     program.signal("TERM");
     assert!(program.wait().success());
-    let asked = ask();
-    assert_eq!(asked.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
-    assert!(said.contains(&format!("no registry at {address}: ")), "{said}");
+    refused(&[config], &format!("no registry at {address}: "));
 }
 
 #[test]
