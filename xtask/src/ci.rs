@@ -203,7 +203,8 @@ fn crash() -> Outcome {
 }
 
 /// Stores are exchanged with distribution, as it is and as Debian has it: folders, and buckets of S3. What
-/// each operation asks of a bucket is counted beside its, and docker goes to three replicas over one.
+/// each operation asks of a bucket is counted beside its, and docker goes to three replicas over one, with
+/// their cache in redis.
 fn compat() -> Outcome {
     let workspace = Workspace::load()?;
     let Some(registry) = distribution(&workspace)? else {
@@ -217,9 +218,10 @@ fn compat() -> Outcome {
     // Minutes of replicas that die are for a run by hand.
     compat.args(["--test", "fleet", "--", "--skip", "replicas_may_die_at_any_moment"]);
     compat.env("WHARF_PEERS", peers);
-    let bucket = Kind::S3.missing().is_none().then(|| Service::start(&workspace, Kind::S3));
-    let bucket = bucket.transpose()?;
-    compat.envs(bucket.as_ref().map(Service::variable));
+    let mut services = vec![Kind::S3, Kind::Redis];
+    services.retain(|kind| kind.missing().is_none());
+    let services = Service::start_each(&workspace, &services)?;
+    compat.envs(services.iter().map(Service::variable));
     // Distribution would look for a collector of traces.
     compat.env("OTEL_TRACES_EXPORTER", "none");
     process::show(&mut compat, LIMIT)

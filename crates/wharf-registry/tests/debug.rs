@@ -121,6 +121,12 @@ async fn while_a_check_fails_nothing_is_served() {
 }
 
 #[tokio::test]
+async fn the_first_look_is_at_once() {
+    let running = start("{}", "{file: [{file: FOLDER, interval: 24h}]}").await;
+    wait(running.debug, "/debug/health", "503").await;
+}
+
+#[tokio::test]
 async fn it_can_go_on_serving() {
     let health = "{serve: true, file: [{file: FOLDER/down, interval: 20ms}]}";
     let running = start("{}", health).await;

@@ -5,13 +5,15 @@
 //! Where skopeo is installed, it pushes too: it does not resume, so an image of its may take several tries.
 //! Where docker is installed, it pushes and pulls through replicas that stay alive.
 //!
-//! It needs a store (`WHARF_TEST_S3` or `WHARF_TEST_AZURE`, which `cargo xtask services run s3 -- cargo
-//! test -p wharf --test fleet` sets) and nginx; without them it says so and does nothing.
+//! It needs a store (`WHARF_TEST_S3` or `WHARF_TEST_AZURE`, which `cargo xtask services run s3 redis --
+//! cargo test -p wharf --test fleet` sets) and nginx; without them it says so and does nothing. Where
+//! there is a redis (`WHARF_TEST_REDIS`), it is the descriptor cache of all replicas.
 //! `WHARF_FLEET_SECONDS` is how long it lasts, 20 without it.
 
 use std::{
-    env, fs, io,
-    net::{SocketAddr, TcpListener},
+    env, fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -142,6 +144,9 @@ fn docker_pushes_and_pulls_through_replicas() {
         daemon.pull(&image);
         assert_eq!(daemon.id(&image), pushed);
         println!("docker pushed and pulled a layer of {length} bytes: {pushed}");
+        if let Some(redis) = redis() {
+            assert_ne!(keys(&redis), 0, "the replicas keep nothing in redis");
+        }
         if let Some(skopeo) = program("skopeo") {
             let copy = format!("dir:{}", folder.path().join("copy").display());
             assert!(copied(&skopeo, &format!("docker://{image}"), &copy), "skopeo cannot pull");
@@ -152,6 +157,21 @@ fn docker_pushes_and_pulls_through_replicas() {
 /// A storage section of a configuration.
 fn storage() -> Option<String> {
     ["WHARF_TEST_S3", "WHARF_TEST_AZURE"].iter().find_map(|name| env::var(name).ok())
+}
+
+/// Where there is a redis for the replicas.
+fn redis() -> Option<String> {
+    env::var("WHARF_TEST_REDIS").ok()
+}
+
+/// How many keys there are in a redis.
+fn keys(redis: &str) -> u64 {
+    let mut stream = TcpStream::connect(redis).expect("redis listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    stream.write_all(b"DBSIZE\r\n").expect("asked");
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).expect("answered");
+    answer.trim().trim_start_matches(':').parse().expect("a number")
 }
 
 /// Copies one image after the other with skopeo.
@@ -252,9 +272,12 @@ fn config_path(folder: &Path, number: usize) -> PathBuf {
 
 fn config(storage: &str, root: &str, address: SocketAddr) -> String {
     let storage = storage.trim().trim_end_matches('}');
+    let cache = redis().map_or(String::new(), |redis| {
+        format!("  cache: {{blobdescriptor: redis}}\nredis: {{addrs: [\"{redis}\"]}}\n")
+    });
     format!(
         "version: 0.1\nlog: {{accesslog: {{disabled: true}}}}\nstorage:\n  \
-         {storage}, rootdirectory: /fleet/{root}}}\n  redirect: {{disable: true}}\n\
+         {storage}, rootdirectory: /fleet/{root}}}\n  redirect: {{disable: true}}\n{cache}\
          http: {{addr: \"{address}\", secret: the-same-for-all}}\n"
     )
 }
