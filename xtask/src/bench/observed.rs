@@ -161,9 +161,9 @@ impl Observed {
     pub(crate) fn sections(self, folder: &Path) -> String {
         let ignore = if self.pulls { "" } else { ", ignore: {actions: [pull]}" };
         format!(
-            "notifications:\n  queue: {{directory: {}}}\n  \
+            "notifications:\n  queue: {{directory: {:?}}}\n  \
              endpoints: [{{name: bench, url: \"http://{}/\"{ignore}}}]\n",
-            folder.join("events").display(),
+            folder.join("events"),
             self.endpoint,
         )
     }
@@ -199,6 +199,20 @@ mod tests {
         let table = verdicts(&report);
         assert!(table.contains("0.95 ×") && table.contains("| yes"), "{table}");
         assert!(table.contains("0.80 ×") && table.contains("**no**"), "{table}");
+    }
+
+    /// A server that found the events of another one in its queue would send them.
+    #[test]
+    fn each_server_has_a_queue_of_its_own() {
+        let endpoint = "127.0.0.1:1".parse().unwrap();
+        let sections = |name: &str| {
+            let folder = Path::new("/run").join(name);
+            Observed { endpoint, pulls: false }.sections(&folder)
+        };
+        for name in [OBSERVED, PULLS] {
+            let directory = format!("directory: \"/run/{name}/events\"}}");
+            assert!(sections(name).contains(&directory), "{}", sections(name));
+        }
     }
 
     #[test]
