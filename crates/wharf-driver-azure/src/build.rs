@@ -7,7 +7,7 @@ use object_store::{
     azure::{AzureConfigKey as Key, MicrosoftAzure, MicrosoftAzureBuilder},
     client::{HttpConnector, ReqwestConnector},
 };
-use wharf_driver_cloud::{Client, Refused, Requests};
+use wharf_driver_cloud::{Client, Refused, Requests, in_full};
 
 use crate::{Credentials, Options};
 
@@ -85,7 +85,7 @@ fn built<T>(result: Result<T, Error>, options: &Options) -> Result<T, Refused> {
         Credentials::SharedKey(_) => "accountkey",
         _ => "serviceurl",
     };
-    result.map_err(|error| Refused::new(parameter, error.to_string()).without(options.secrets()))
+    result.map_err(|error| Refused::new(parameter, in_full(&error)).without(options.secrets()))
 }
 
 #[cfg(test)]

@@ -75,6 +75,15 @@ impl fmt::Display for Answer {
     }
 }
 
+/// What an error says, and its deepest cause, which says why.
+pub fn in_full(error: &(dyn StdError + 'static)) -> String {
+    let (text, deepest) = (error.to_string(), causes(error).last().map(ToString::to_string));
+    match deepest.filter(|deepest| !text.contains(deepest)) {
+        Some(deepest) => format!("{text}: {deepest}"),
+        None => text,
+    }
+}
+
 fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -122,10 +131,22 @@ mod tests {
         source: Option<Box<Chain>>,
     }
 
-    fn answer(texts: &[&'static str]) -> Answer {
+    fn chain(texts: &[&'static str]) -> Box<Chain> {
         let chain =
             texts.iter().rev().fold(None, |source, text| Some(Box::new(Chain { text, source })));
-        Answer::of(&*chain.expect("at least one"))
+        chain.expect("at least one")
+    }
+
+    fn answer(texts: &[&'static str]) -> Answer {
+        Answer::of(&*chain(texts))
+    }
+
+    #[test]
+    fn why_is_told_once() {
+        let error = chain(&["store: builder error", "builder error", "no certificates"]);
+        assert_eq!(in_full(&*error), "store: builder error: no certificates");
+        assert_eq!(in_full(&*chain(&["store: no port", "no port"])), "store: no port");
+        assert_eq!(in_full(&*chain(&["alone"])), "alone");
     }
 
     #[test]

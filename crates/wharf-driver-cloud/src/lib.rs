@@ -7,7 +7,7 @@ mod refused;
 mod requests;
 pub mod xml;
 
-pub use answer::Answer;
+pub use answer::{Answer, in_full};
 pub use client::{Client, impatient, retry};
 pub use plain::Connector;
 pub use refused::Refused;

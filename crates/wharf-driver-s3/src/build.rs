@@ -7,7 +7,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder},
     client::HttpConnector,
 };
-use wharf_driver_cloud::{Client, Connector, Refused, Requests};
+use wharf_driver_cloud::{Client, Connector, Refused, Requests, in_full};
 
 use crate::{
     Encryption, Options, credentials,
@@ -91,7 +91,7 @@ fn encrypted(builder: AmazonS3Builder, encryption: &Encryption) -> AmazonS3Build
 
 /// What is wrong before anything was asked is wrong with the address, or with the certificates.
 fn built<T>(result: Result<T, Error>) -> Result<T, Refused> {
-    result.map_err(|error| Refused::new("regionendpoint", error.to_string()))
+    result.map_err(|error| Refused::new("regionendpoint", in_full(&error)))
 }
 
 #[cfg(test)]
