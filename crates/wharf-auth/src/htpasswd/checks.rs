@@ -67,7 +67,7 @@ pub(crate) struct Overloaded;
 
 /// A queue of checks.
 struct Lane {
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     queued: AtomicUsize,
 }
 
@@ -113,8 +113,8 @@ impl Checks {
 
     pub(crate) fn new(limits: Limits) -> Self {
         let lane = || {
-            let (permits, queued) = (Semaphore::new(limits.parallel.max(1)), AtomicUsize::new(0));
-            Arc::new(Lane { permits, queued })
+            let permits = Arc::new(Semaphore::new(limits.parallel.max(1)));
+            Arc::new(Lane { permits, queued: AtomicUsize::new(0) })
         };
         Self {
             limits,
@@ -156,15 +156,20 @@ impl Checks {
         let turn = self.turn(Asker::new(client, user))?;
         turn.rest().await;
         let place = self.queue(&turn.asker)?;
-        let permit = place.0.permits.acquire().await.map_err(|_| Overloaded)?;
-        let began = Instant::now();
-        let right = spawn_blocking(verify).await.unwrap_or(false);
-        drop(permit);
-        match right {
-            true => self.proven.insert(turn.asker.clone(), ()),
-            false => turn.rest_for(began.elapsed() * self.limits.rest),
-        }
-        Ok(right)
+        let permit = Arc::clone(&place.0.permits).acquire_owned().await.map_err(|_| Overloaded)?;
+        let (proven, rest) = (self.proven.clone(), self.limits.rest);
+        // Whoever asked may leave: what has begun takes its time, and counts, all the same.
+        let check = tokio::spawn(async move {
+            let began = Instant::now();
+            let right = spawn_blocking(verify).await.unwrap_or(false);
+            drop((permit, place));
+            match right {
+                true => proven.insert(turn.asker.clone(), ()),
+                false => turn.rest_for(began.elapsed() * rest),
+            }
+            right
+        });
+        Ok(check.await.unwrap_or(false))
     }
 
     /// A check of an asker who has not too many.
@@ -368,6 +373,35 @@ mod tests {
         assert!(!next.is_finished());
         // Those who rest are in nobody's way.
         assert_eq!(checks.lanes.each_ref().map(|lane| lane.queued.load(SeqCst)), [0, 0]);
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_is_not_rid_of_the_check() {
+        let checks = Arc::new(Checks::new(Limits { rest: 1_000_000, ..limits() }));
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (release, wait) = mpsc::channel::<()>();
+        let leaving = {
+            let checks = Arc::clone(&checks);
+            let slow = move || {
+                begin.send(()).unwrap();
+                wait.recv().is_ok()
+            };
+            tokio::spawn(async move { checks.check(key(1), address(1), "a", slow).await })
+        };
+        timeout(PATIENCE, begun).await.unwrap().unwrap();
+        leaving.abort();
+        assert!(leaving.await.unwrap_err().is_cancelled());
+        // It is under way as before, and once it has failed, its asker rests.
+        assert_eq!(checks.lanes[0].permits.available_permits(), 0);
+        assert_eq!(checks.lanes[0].queued.load(SeqCst), 1);
+        drop(release);
+        let rests = async {
+            while checks.askers.lock().unwrap().values().all(|it| it.rests_until.is_none()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, rests).await.unwrap();
+        assert_eq!(checks.lanes[0].permits.available_permits(), 1);
     }
 
     #[tokio::test]
