@@ -1,18 +1,18 @@
 //! Small content in the memory of this process.
 
-use std::fmt;
+use std::{fmt, hash::Hash};
 
 use moka::sync::Cache;
 use wharf_digest::Digest;
 
 /// Keeps what is asked for most, up to a number of bytes, by the digest of the content it was made
-/// of. Memory is taken as it fills. Cheap to clone; clones share what they keep.
+/// of, or by another key. Memory is taken as it fills. Cheap to clone; clones share what they keep.
 ///
 /// Content of a digest never changes, so nothing here becomes wrong; but nothing here says that the
 /// content still exists.
 #[derive(Clone)]
-pub struct ContentCache<V> {
-    entries: Cache<Digest, V>,
+pub struct ContentCache<V, K = Digest> {
+    entries: Cache<K, V>,
 }
 
 /// About what the cache itself needs for an entry.
@@ -20,10 +20,14 @@ const OVERHEAD: usize = 512;
 
 // === impl ContentCache ===
 
-impl<V: Clone + Send + Sync + 'static> ContentCache<V> {
+impl<V, K> ContentCache<V, K>
+where
+    V: Clone + Send + Sync + 'static,
+    K: Eq + Hash + Send + Sync + 'static,
+{
     /// Keeps up to `bytes`; `size` tells how many a value holds.
-    pub fn new(bytes: u64, size: fn(&V) -> usize) -> Self {
-        let weigh = move |_: &Digest, value: &V| {
+    pub fn new(bytes: u64, size: impl Fn(&V) -> usize + Send + Sync + 'static) -> Self {
+        let weigh = move |_: &K, value: &V| {
             u32::try_from(size(value).saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
         };
         Self {
@@ -31,14 +35,19 @@ impl<V: Clone + Send + Sync + 'static> ContentCache<V> {
         }
     }
 
-    /// What is kept for a digest.
-    pub fn get(&self, digest: &Digest) -> Option<V> {
-        self.entries.get(digest)
+    /// What is kept for a key.
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.entries.get(key)
     }
 
     /// Keeps a value, in place of the one that was there.
-    pub fn insert(&self, digest: Digest, value: V) {
-        self.entries.insert(digest, value);
+    pub fn insert(&self, key: K, value: V) {
+        self.entries.insert(key, value);
+    }
+
+    /// Keeps nothing for a key any longer.
+    pub fn remove(&self, key: &K) {
+        self.entries.invalidate(key);
     }
 
     /// About how many bytes are kept.
@@ -48,7 +57,7 @@ impl<V: Clone + Send + Sync + 'static> ContentCache<V> {
     }
 }
 
-impl<V> fmt::Debug for ContentCache<V> {
+impl<V, K> fmt::Debug for ContentCache<V, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContentCache").finish_non_exhaustive()
     }
@@ -93,5 +102,7 @@ mod tests {
         cache.insert(digest, vec![2]);
         assert_eq!(cache.get(&digest), Some(vec![2]));
         assert_eq!(cache.size(), (OVERHEAD + 1) as u64);
+        cache.remove(&digest);
+        assert_eq!((cache.get(&digest), cache.size()), (None, 0));
     }
 }

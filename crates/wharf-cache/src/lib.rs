@@ -5,8 +5,8 @@
 //! link of the blob, and whoever unlinks one clears it: see
 //! [`BlobDescriptorService`](wharf_core::BlobDescriptorService).
 //!
-//! [`ContentCache`] keeps what small content was made into, for those who have just been told by the
-//! store that it is there.
+//! [`ContentCache`] keeps what small content was made into, and answers that were made of several files, for
+//! those who have just been told by the store that all of it is there.
 //!
 //! ```
 //! use wharf_cache::MokaDescriptorCache;

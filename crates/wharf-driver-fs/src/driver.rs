@@ -18,7 +18,7 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content, FileRegion};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 use crate::{
@@ -165,6 +165,10 @@ impl Driver for FsDriver {
 
     fn ready(&self) -> Option<&dyn Ready> {
         Some(self)
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.tree.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

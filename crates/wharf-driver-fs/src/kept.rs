@@ -8,13 +8,16 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use wharf_driver::{Metadata, StoragePath};
+use wharf_driver::{Metadata, StoragePath, Unchanged};
 
 use crate::{
     disk::Disk,
@@ -27,7 +30,7 @@ use crate::{
 pub(crate) struct Kept {
     facts: Cache<StoragePath, Fact>,
     lately: Lately,
-    watches: Watches,
+    watches: Arc<Watches>,
     lease: Duration,
 }
 
@@ -43,6 +46,14 @@ pub(crate) enum Known {
 struct Fact {
     known: Known,
     since: Since,
+    until: Instant,
+}
+
+/// Files that are watched for somebody who has read them.
+#[derive(Debug)]
+struct Watched {
+    watches: Arc<Watches>,
+    since: Vec<Since>,
     until: Instant,
 }
 
@@ -67,7 +78,7 @@ impl Kept {
     /// Keeps what is watched for up to `lease` without a new look at it.
     pub(crate) fn new(watches: Watches, lease: Duration) -> Self {
         let facts = Cache::builder().max_capacity(ROOM).weigher(|_, fact: &Fact| fact.weight());
-        Self { facts: facts.build(), lately: Lately::new(), watches, lease }
+        Self { facts: facts.build(), lately: Lately::new(), watches: Arc::new(watches), lease }
     }
 
     /// Hears what has changed; `None` if nobody tells.
@@ -77,8 +88,24 @@ impl Kept {
 
     /// What is known to be at a path.
     pub(crate) fn at(&self, heard: &Heard<'_>, path: &StoragePath) -> Option<Known> {
+        self.fact(heard, path).map(|fact| fact.known)
+    }
+
+    /// Goes on watching files, if all of them are known.
+    pub(crate) fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        let heard = self.hear()?;
+        let (mut since, mut until) = (Vec::with_capacity(paths.len()), Instant::now() + self.lease);
+        for path in paths {
+            let fact = self.fact(&heard, path).filter(Fact::is_of_file)?;
+            until = until.min(fact.until);
+            since.push(fact.since);
+        }
+        Some(Arc::new(Watched { watches: Arc::clone(&self.watches), since, until }))
+    }
+
+    fn fact(&self, heard: &Heard<'_>, path: &StoragePath) -> Option<Fact> {
         let fact = self.facts.get(path)?;
-        (heard.is_same(&fact.since) && Instant::now() < fact.until).then_some(fact.known)
+        (heard.is_same(&fact.since) && Instant::now() < fact.until).then_some(fact)
     }
 
     /// Keeps what `look` finds at a path, as long as `folder` stays the same, if it was looked at lately.
@@ -101,9 +128,22 @@ impl Kept {
     }
 }
 
+// === impl Watched ===
+
+impl Unchanged for Watched {
+    fn holds(&self) -> bool {
+        let is_same = |heard: Heard<'_>| self.since.iter().all(|since| heard.is_same(since));
+        self.watches.hear().is_some_and(is_same) && Instant::now() < self.until
+    }
+}
+
 // === impl Fact ===
 
 impl Fact {
+    fn is_of_file(&self) -> bool {
+        matches!(self.known, Known::File(..))
+    }
+
     fn weight(&self) -> u32 {
         let content = match &self.known {
             Known::File(_, Some(content)) => content.len(),

@@ -12,7 +12,8 @@
 //! - A list is current, however many drivers write below the root. A program that writes without a
 //!   driver, in the same moments and the same folder as a driver, may be seen some seconds later.
 //! - What is read again and again is kept, while the kernel tells of every change (inotify(7)): what
-//!   another program removes or replaces is gone for the next read all the same.
+//!   another program removes or replaces is gone for the next read all the same. Whoever has made
+//!   something of several files can have them watched together.
 //! - What the kernel has in memory is read at once, on the thread that asks; whatever may wait for a
 //!   disk goes to a blocking thread.
 //! - No symlink leads out of the root.

@@ -21,7 +21,9 @@ use std::{
 use bytes::Bytes;
 use rustix::{fs::OFlags, io::Errno};
 use wharf_content::{ByteRange, Content, FileRegion};
-use wharf_driver::{Error, ErrorKind, ListRequest, Listing, Metadata, Opened, Result, StoragePath};
+use wharf_driver::{
+    Error, ErrorKind, ListRequest, Listing, Metadata, Opened, Result, StoragePath, Unchanged,
+};
 
 use crate::{
     disk::READ,
@@ -229,6 +231,13 @@ impl Tree {
         self.kept.keep(&self.disk, path, folder, || {
             Seen::of(self.disk.folder_itself_now(path).ok()?).ok().map(Known::Folder)
         });
+    }
+
+    /// Goes on watching files that are known, and durable.
+    pub(crate) fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        let unchanged = self.kept.watch(paths)?;
+        // Whoever gives a name anew from here on is told of by the kernel.
+        paths.iter().all(|path| self.unsettled.is_settled(path)).then_some(unchanged)
     }
 
     /// Whether it is known what is at a path.

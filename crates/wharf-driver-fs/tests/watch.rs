@@ -109,7 +109,10 @@ async fn whatever_is_changed_is_seen_at_once() {
         if !warm(&driver, &at).await {
             return eprintln!("skipped: the kernel does not tell of changes here");
         }
+        let watched = driver.watch(std::slice::from_ref(&at)).expect("it is known");
+        assert!(watched.holds(), "{what}");
         act(root.path()).expect("it can be done");
+        assert!(!watched.holds(), "{what}");
         for _ in 0..4 {
             let there = fs::read(root.path().join("a/b/c/file")).ok();
             assert_eq!(read(&driver, &at).await.as_deref(), there.as_deref(), "{what}");
@@ -145,9 +148,12 @@ async fn what_the_kernel_does_not_tell_is_seen_when_the_lease_has_ended() {
     fs::create_dir(root.path().join("b")).expect("it is made");
     fs::hard_link(root.path().join("a/file"), root.path().join("b/file")).expect("it is made");
     warm(&driver, &at).await;
+    let watched = driver.watch(std::slice::from_ref(&at));
     fs::write(root.path().join("b/file"), "2").expect("it is written");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while read(&driver, &at).await.as_deref() != Some(b"2") {
+    while watched.as_ref().is_some_and(|watched| watched.holds())
+        || read(&driver, &at).await.as_deref() != Some(b"2")
+    {
         assert!(Instant::now() < deadline, "it stays as it was");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -163,6 +169,7 @@ async fn events_that_are_lost_are_not_trusted() {
     if !warm(&driver, &at).await {
         return eprintln!("skipped: the kernel does not tell of changes here");
     }
+    let watched = driver.watch(std::slice::from_ref(&at)).expect("it is known");
     let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
     let most: usize = most.ok().and_then(|most| most.trim().parse().ok()).unwrap_or(16384);
     if most > 100_000 {
@@ -174,6 +181,7 @@ async fn events_that_are_lost_are_not_trusted() {
         fs::remove_file(&name).expect("it is there");
     }
     fs::write(root.path().join("a/file"), "2").expect("it is written");
+    assert!(!watched.holds());
     assert_eq!(read(&driver, &at).await.as_deref(), Some(&b"2"[..]));
     assert!(warm(&driver, &at).await, "it goes on");
 }

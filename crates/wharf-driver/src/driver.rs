@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     ops::Range,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -27,6 +28,14 @@ pub trait Driver: Debug + Send + Sync + 'static {
 
     /// Reads that never wait, if it knows which of them do not.
     fn ready(&self) -> Option<&dyn Ready> {
+        None
+    }
+
+    /// Watches content from now on. What is read of it afterwards stays right for as long as
+    /// [`Unchanged::holds`]: that is one question for all of it. `None` if it cannot be watched, or is not
+    /// read so often that this would be worth its price.
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        let _ = paths;
         None
     }
 
@@ -169,6 +178,13 @@ pub trait Ready: Send + Sync {
 
     /// As [`Driver::stat`].
     fn stat(&self, path: &StoragePath) -> Option<Result<Metadata>>;
+}
+
+/// Content that is watched ([`Driver::watch`]).
+pub trait Unchanged: Debug + Send + Sync {
+    /// Whether everything is as it was when the watch began. Whatever anybody changed before the question
+    /// is known to it; what has not changed may be taken for changed at any time, and then for good.
+    fn holds(&self) -> bool;
 }
 
 /// What a driver can do beyond the contract.

@@ -10,7 +10,7 @@ mod upload;
 pub use adapters::{Checked, Limited, Named, Prefixed};
 pub use driver::{
     Capabilities, Contents, Driver, Entry, EntryKind, File, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready,
+    PresignRequest, PutMode, PutOutcome, Ready, Unchanged,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryDriver;

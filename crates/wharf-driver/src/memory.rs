@@ -14,7 +14,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 use self::{
@@ -72,6 +72,10 @@ impl Driver for MemoryDriver {
     }
 
     fn ready(&self) -> Option<&dyn Ready> {
+        None
+    }
+
+    fn watch(&self, _: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
         None
     }
 

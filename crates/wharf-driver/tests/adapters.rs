@@ -17,7 +17,7 @@ use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checked, Checkpoint, Driver, Entry, EntryKind, Error, ErrorKind, Limited,
     ListRequest, Listing, MemoryDriver, Metadata, Named, Opened, Prefixed, PresignRequest, PutMode,
-    PutOutcome, Ready, Result, StoragePath, Upload,
+    PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 use wharf_testkit::driver_suite::path;
 
@@ -122,6 +122,21 @@ async fn no_driver_is_believed_blindly() {
     assert_eq!(kind(driver.list(&path(""), request).await), corrupt);
 }
 
+#[tokio::test]
+async fn content_is_watched_below_every_adapter() {
+    let odd = || Arc::new(Odd::letting_in(1));
+    let adapters: [(&str, Arc<dyn Driver>); 4] = [
+        ("data/watched", Arc::new(Named::new(odd()))),
+        ("data/watched", Arc::new(Limited::new(odd(), 1))),
+        ("data/watched", Arc::new(Checked::new(odd(), 5))),
+        ("watched", Arc::new(Prefixed::new(odd(), path("data")))),
+    ];
+    for (watched, adapter) in adapters {
+        assert!(adapter.watch(&[path(watched)]).expect("it is watched").holds(), "{adapter:?}");
+        assert!(adapter.watch(&[path("other")]).is_none(), "{adapter:?}");
+    }
+}
+
 fn kind<T>(done: Result<T>) -> Option<ErrorKind> {
     done.err().map(|error: Error| error.kind())
 }
@@ -130,6 +145,16 @@ impl Odd {
     fn letting_in(gets: usize) -> Self {
         let (inside, inner) = (AtomicUsize::new(0), MemoryDriver::new());
         Self { gate: Semaphore::new(gets), inside, inner }
+    }
+}
+
+/// What never changes.
+#[derive(Debug)]
+struct Fixed;
+
+impl Unchanged for Fixed {
+    fn holds(&self) -> bool {
+        true
     }
 }
 
@@ -155,6 +180,9 @@ impl Driver for Odd {
     }
     fn ready(&self) -> Option<&dyn Ready> {
         Some(self)
+    }
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        (paths == [path("data/watched")]).then(|| Arc::new(Fixed) as _)
     }
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {
         self.inside.fetch_add(1, Ordering::SeqCst);

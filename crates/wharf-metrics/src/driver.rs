@@ -12,7 +12,7 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 /// Times every operation of a driver. Stands outside of all other wrappers.
@@ -191,6 +191,10 @@ impl Driver for MeasuredDriver {
 
     fn ready(&self) -> Option<&dyn Ready> {
         self.inner.ready().map(|_| self as _)
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.inner.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wharf_content::ByteRange;
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 use crate::Way;
@@ -43,6 +43,10 @@ impl Driver for Guide {
 
     fn ready(&self) -> Option<&dyn Ready> {
         self.inner.ready()
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.inner.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

@@ -1,21 +1,32 @@
 //! The blobs of a repository: those that it links.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use wharf_content::ByteRange;
+use wharf_content::{ByteRange, Content};
 use wharf_core::{
     BlobDeleter, BlobEnumerator, BlobIngester, BlobProvider, BlobReader, BlobRedirector,
     BlobStatter, BlobStore, BlobWriter, CreateOptions, CreateOutcome, Error, Page, PageRequest,
     Result, UploadId, UploadStatus,
 };
 use wharf_digest::Digest;
-use wharf_driver::PresignRequest;
+use wharf_driver::{Opened, PresignRequest};
 use wharf_manifest::{Descriptor, MediaType};
 
 use crate::{digests, layout, links, mount, store::Scope, uploads::Uploads};
+
+/// What is known of a blob of a repository.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    size: u64,
+    /// All of it, if that is short and was read.
+    content: Option<Bytes>,
+}
+
+/// Longer content is not kept.
+const SHORT: usize = 16 << 10;
 
 /// For how long a URL of the backend is good.
 const REDIRECT_FOR: Duration = Duration::from_secs(20 * 60);
@@ -54,13 +65,43 @@ impl Blobs {
     /// What the store says of a blob.
     async fn located(&self, digest: &Digest) -> Result<Descriptor> {
         let link = layout::layer_link(&self.scope.name, digest);
-        let size = self.scope.vault().linked(&link, digest).await?;
-        let located = size.map(|size| descriptor(digest, size));
-        let located = located.ok_or_else(|| Error::blob_unknown(digest))?;
-        if let Some(cache) = self.scope.cache().filter(|_| self.scope.store.remote) {
-            cache.set(digest, located.clone()).await;
+        let locate = || self.scope.vault().locate(&link, digest);
+        let (target, size) = locate().await?.ok_or_else(|| Error::blob_unknown(digest))?;
+        let located = descriptor(digest, size);
+        if self.scope.store.remote {
+            if let Some(cache) = self.scope.cache() {
+                cache.set(digest, located.clone()).await;
+            }
+            return Ok(located);
         }
+        let again = locate().map(|again| Some(Known { size: again.ok()??.1, content: None }));
+        self.prove(digest, &target, Known { size, content: None }, again).await;
         Ok(located)
+    }
+
+    /// Opens what the link of a blob leads to, and says where that is.
+    async fn opened(
+        &self,
+        digest: &Digest,
+        range: Option<ByteRange>,
+    ) -> Result<Option<(Digest, Opened)>> {
+        let target = self.target(digest).await?;
+        Ok(self.scope.vault().open(&target, range).await?.map(|opened| (target, opened)))
+    }
+
+    /// Keeps what was found, if the store tells when that changes.
+    async fn prove(
+        &self,
+        digest: &Digest,
+        target: &Digest,
+        known: Known,
+        again: impl Future<Output = Option<Known>>,
+    ) {
+        let link = layout::layer_link(&self.scope.name, digest);
+        if let Some(unchanged) = self.scope.vault().watch(vec![link], target) {
+            let asked = (&self.scope.name, digest);
+            self.scope.store.proven_blobs.keep(asked, known, unchanged, again).await;
+        }
     }
 
     /// Says that a blob is not there, and has the cache forget it if it knows it. Blobs that nobody has are
@@ -90,6 +131,9 @@ impl Blobs {
 #[async_trait]
 impl BlobStatter for Blobs {
     async fn stat(&self, digest: &Digest) -> Result<Descriptor> {
+        if let Some(known) = self.scope.store.proven_blobs.get(&self.scope.name, digest) {
+            return Ok(descriptor(digest, known.size));
+        }
         let known = self.known(digest).await;
         let may_be_cached = known.is_some() || !self.scope.store.remote;
         let described = match known {
@@ -110,11 +154,19 @@ impl BlobStatter for Blobs {
 #[async_trait]
 impl BlobProvider for Blobs {
     async fn open(&self, digest: &Digest, range: Option<ByteRange>) -> Result<BlobReader> {
-        let target = self.target(digest).await?;
-        let Some(opened) = self.scope.vault().open(&target, range).await? else {
+        let proven = self.scope.store.proven_blobs.get(&self.scope.name, digest);
+        if let Some(reader) = proven.and_then(|known| known.reader(digest, range)) {
+            return Ok(reader);
+        }
+        let Some((target, opened)) = self.opened(digest, range).await? else {
             return Err(self.missed(digest).await);
         };
         self.scope.store.recent.note(digest, &self.scope.name);
+        if let Some(known) = Known::of(&opened) {
+            let again = self.opened(digest, range);
+            let again = again.map(|again| Known::of(&again.ok()??.1));
+            self.prove(digest, &target, known, again).await;
+        }
         Ok(BlobReader {
             descriptor: descriptor(digest, opened.metadata.size),
             range: opened.range,
@@ -209,6 +261,36 @@ impl BlobStore for Blobs {
 
     fn enumerator(&self) -> Option<&dyn BlobEnumerator> {
         Some(self)
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// What was opened, if it is short and all of it.
+    fn of(opened: &Opened) -> Option<Self> {
+        match &opened.content {
+            Content::Bytes(content) if content.len() <= SHORT => {
+                let size = opened.metadata.size;
+                let content = (content.len() as u64 == size).then(|| content.clone())?;
+                Some(Self { size, content: Some(content) })
+            }
+            _ => None,
+        }
+    }
+
+    /// How many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.content.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// Reads it, or a range of it; `None` if it holds no content, or none in the range.
+    fn reader(&self, digest: &Digest, range: Option<ByteRange>) -> Option<BlobReader> {
+        let content = self.content.as_ref()?;
+        let range = range.map_or(Some(0..self.size), |range| range.resolve(self.size))?;
+        let content = content.slice(range.start as usize..range.end as usize);
+        let descriptor = descriptor(digest, self.size);
+        Some(BlobReader { descriptor, range, content: Content::Bytes(content) })
     }
 }
 

@@ -17,6 +17,7 @@ mod mount;
 mod namespace;
 mod options;
 mod page;
+mod proven;
 pub mod purge;
 mod recent;
 mod referrers;

@@ -10,7 +10,7 @@ mod put;
 mod references;
 
 use async_trait::async_trait;
-use futures_util::future::join;
+use futures_util::{FutureExt, future::join};
 use wharf_core::{
     Error, Fetched, GetOptions, ManifestBytes, ManifestEnumerator, ManifestStore, Page,
     PageRequest, PutOptions, Result, Stored,
@@ -19,6 +19,7 @@ use wharf_digest::Digest;
 use wharf_manifest::Descriptor;
 use wharf_reference::{Tag, TagOrDigest};
 
+use self::find::Found;
 use crate::{digests, layout, store::Scope, tags::Tags};
 
 /// The manifests of one repository.
@@ -37,11 +38,47 @@ impl Manifests {
     /// What a reference leads to. A tag whose manifest is gone is as good as no tag.
     async fn found(&self, reference: &TagOrDigest) -> Result<ManifestBytes> {
         let found = match reference {
-            TagOrDigest::Digest(digest) => find::manifest(&self.scope, digest).await?,
             TagOrDigest::Tag(tag) if self.scope.store.remote => self.tagged_as_before(tag).await?,
-            TagOrDigest::Tag(tag) => self.tagged(tag).await?,
+            _ => match self.proven(reference) {
+                Some(found) => Some(found),
+                None => self.looked_up(reference).await?,
+            },
         };
         found.ok_or_else(|| Error::manifest_unknown(&self.scope.name, reference.clone()))
+    }
+
+    /// What a reference led to last time, if it still does and the manifest is in memory.
+    fn proven(&self, reference: &TagOrDigest) -> Option<ManifestBytes> {
+        let store = &self.scope.store;
+        let digest = store.proven_manifests.get(&self.scope.name, reference)?;
+        store.manifests.get(&digest).map(|kept| kept.manifest())
+    }
+
+    /// What the files say, and whether they will tell when they say something else.
+    async fn looked_up(&self, reference: &TagOrDigest) -> Result<Option<ManifestBytes>> {
+        let Some(found) = self.look_up(reference).await? else { return Ok(None) };
+        let Found { manifest, link, target } = found;
+        let tag = reference.tag().map(|tag| layout::tag_current(&self.scope.name, tag));
+        let links = tag.into_iter().chain([link]).collect();
+        if let Some(unchanged) = self.scope.vault().watch(links, &target) {
+            let asked = (&self.scope.name, reference);
+            let again = self.look_up(reference);
+            let again = again.map(|again| Some(again.ok()??.manifest.digest()));
+            let proven = &self.scope.store.proven_manifests;
+            proven.keep(asked, manifest.digest(), unchanged, again).await;
+        }
+        Ok(Some(manifest))
+    }
+
+    async fn look_up(&self, reference: &TagOrDigest) -> Result<Option<Found>> {
+        let digest = match reference {
+            TagOrDigest::Digest(digest) => Some(*digest),
+            TagOrDigest::Tag(tag) => self.tags.current(tag).await?,
+        };
+        match digest {
+            Some(digest) => find::find(&self.scope, &digest).await,
+            None => Ok(None),
+        }
     }
 
     async fn tagged(&self, tag: &Tag) -> Result<Option<ManifestBytes>> {

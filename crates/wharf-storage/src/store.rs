@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use wharf_cache::ContentCache;
 use wharf_core::{BlobDescriptorService, ErrorKind, RequestContext, Result};
+use wharf_digest::Digest;
 use wharf_driver::Driver;
-use wharf_reference::RepositoryName;
+use wharf_reference::{RepositoryName, TagOrDigest};
 
 use crate::{
     Options,
+    blobs::Known,
     manifests::find::Kept,
+    proven::Proven,
     recent::{Pointed, Recent},
     referrers::Entries,
     sessions::Sessions,
@@ -27,6 +30,10 @@ pub(crate) struct Store {
     pub(crate) pointed: Pointed,
     /// Manifests that were read, which is not to say that they are there.
     pub(crate) manifests: ContentCache<Arc<Kept>>,
+    /// What references led to, as long as they still do.
+    pub(crate) proven_manifests: Proven<TagOrDigest, Digest>,
+    /// The blobs that repositories have, as long as they still do.
+    pub(crate) proven_blobs: Proven<Digest, Known>,
     /// How many upload sessions a repository has.
     pub(crate) sessions: Sessions,
     /// How many uploads are being written, which share memory.
@@ -56,6 +63,8 @@ impl Store {
         let vault = Vault::new(Arc::clone(&driver));
         Self {
             manifests: ContentCache::new(options.manifest_memory, Kept::size),
+            proven_manifests: Proven::new(|_| 0),
+            proven_blobs: Proven::new(Known::size),
             remote: driver.capabilities().remote,
             recent: Recent::default(),
             pointed: Pointed::default(),

@@ -15,7 +15,7 @@ use wharf_content::ByteRange;
 use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{
-    Driver, Metadata, Opened, PresignRequest, Published, PutMode, StoragePath, Upload,
+    Driver, Metadata, Opened, PresignRequest, Published, PutMode, StoragePath, Unchanged, Upload,
 };
 use wharf_manifest::{Descriptor, MediaType};
 
@@ -101,6 +101,16 @@ impl Vault {
 // === impl Vault: reading ===
 
 impl Vault {
+    /// Watches links that lead to a blob, and its bytes; `None` if that is not done here, or not yet.
+    pub(crate) fn watch(
+        &self,
+        mut links: Vec<StoragePath>,
+        digest: &Digest,
+    ) -> Option<Arc<dyn Unchanged>> {
+        links.push(live(digest));
+        self.driver.watch(&links)
+    }
+
     /// Opens a blob, or a range of it, `None` if it is not there.
     pub(crate) async fn open(
         &self,

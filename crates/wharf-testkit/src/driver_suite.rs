@@ -28,6 +28,7 @@ pub mod model;
 pub mod publishing;
 pub mod removal;
 pub mod uploads;
+pub mod watching;
 
 /// A driver over a fresh store, with what keeps the store alive.
 pub struct Subject {
@@ -161,6 +162,9 @@ macro_rules! driver_suite {
                 direct_content_is_there_once_it_is_published, what_is_given_up_was_never_there,
                 direct_content_repairs_and_keeps, direct_content_cannot_be_taken_up,
                 a_false_hint_does_no_harm_to_direct_content, many_publish_direct_content,
+            );
+            $crate::driver_suite_group!(watching, $capabilities, $new;
+                what_has_changed_does_not_hold, what_is_not_there_is_not_watched, nothing_old_holds,
             );
             $crate::driver_suite_group!(concurrency, $capabilities, $new;
                 one_of_many_creates, many_writers_leave_one_whole, many_publish_one_target,

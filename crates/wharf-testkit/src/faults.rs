@@ -17,7 +17,8 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 mod flat;
@@ -30,6 +31,7 @@ pub struct FaultyDriver {
     remote: bool,
     /// How many files a list of all below a folder has at most.
     gives: usize,
+    watches: bool,
 }
 
 /// What fails; shared with the sessions of the driver.
@@ -106,7 +108,7 @@ impl FaultyDriver {
     /// Wraps a driver; nothing fails yet.
     pub fn new(inner: Arc<dyn Driver>) -> Self {
         let remote = inner.capabilities().remote;
-        Self { inner, faults: Arc::default(), remote, gives: 1000 }
+        Self { inner, faults: Arc::default(), remote, gives: 1000, watches: false }
     }
 
     /// Has each call be a request to another machine, which is worth counting and lists as stores of
@@ -120,6 +122,13 @@ impl FaultyDriver {
     #[must_use]
     pub fn giving(self, files: usize) -> Self {
         Self { gives: files, ..self.remote() }
+    }
+
+    /// Has the driver inside watch content if it can, so that what holds is asked for no more. Otherwise
+    /// every read meets its fault.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        Self { watches: true, ..self }
     }
 
     /// The switch for its faults.
@@ -210,6 +219,10 @@ impl Driver for FaultyDriver {
 
     fn ready(&self) -> Option<&dyn Ready> {
         None
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.watches.then(|| self.inner.watch(paths)).flatten()
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

@@ -8,7 +8,8 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 /// Checks what goes in and what comes out.
@@ -59,6 +60,10 @@ impl Driver for Checked {
 
     fn ready(&self) -> Option<&dyn Ready> {
         None
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.inner.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

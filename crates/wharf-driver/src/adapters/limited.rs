@@ -9,7 +9,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 /// Lets a number of operations in at once (`maxthreads`); the others wait for their turn, in order.
@@ -62,6 +62,10 @@ impl Driver for Limited {
 
     fn ready(&self) -> Option<&dyn Ready> {
         self.inner.ready()
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.inner.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

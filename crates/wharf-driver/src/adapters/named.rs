@@ -9,7 +9,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 /// Puts the driver's name into every error, and every operation into a span at debug level.
@@ -74,6 +74,10 @@ impl Driver for Named {
 
     fn ready(&self) -> Option<&dyn Ready> {
         None
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        self.inner.watch(paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

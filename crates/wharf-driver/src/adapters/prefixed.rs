@@ -8,7 +8,7 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Upload,
+    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 /// Puts a folder in front of every path (`rootdirectory`). Errors name the whole path, which is
@@ -54,6 +54,11 @@ impl Driver for Prefixed {
 
     fn ready(&self) -> Option<&dyn Ready> {
         None
+    }
+
+    fn watch(&self, paths: &[StoragePath]) -> Option<Arc<dyn Unchanged>> {
+        let paths: Vec<_> = paths.iter().map(|path| self.real(path)).collect();
+        self.inner.watch(&paths)
     }
 
     async fn get(&self, path: &StoragePath, limit: u64) -> Result<Bytes> {

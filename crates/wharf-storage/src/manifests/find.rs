@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharf_core::{Error, ErrorKind, ManifestBytes, Result};
 use wharf_digest::Digest;
-use wharf_driver::Metadata;
+use wharf_driver::{Metadata, StoragePath};
 
 use crate::{error, layout, links, store::Scope};
 
@@ -13,6 +13,15 @@ use crate::{error, layout, links, store::Scope};
 pub(crate) struct Kept {
     manifest: ManifestBytes,
     file: Metadata,
+}
+
+/// A manifest, and the files that say so.
+pub(crate) struct Found {
+    pub(crate) manifest: ManifestBytes,
+    /// What makes it one of the repository.
+    pub(crate) link: StoragePath,
+    /// The blob that holds its bytes.
+    pub(crate) target: Digest,
 }
 
 /// The largest manifest that is read: more than any that was ever taken.
@@ -27,6 +36,11 @@ const LARGE: usize = 256 << 10;
 // === impl Kept ===
 
 impl Kept {
+    /// The manifest.
+    pub(crate) fn manifest(&self) -> ManifestBytes {
+        self.manifest.clone()
+    }
+
     /// How many bytes it holds.
     pub(crate) fn size(self: &Arc<Self>) -> usize {
         self.manifest.bytes().len()
@@ -35,6 +49,11 @@ impl Kept {
 
 /// The manifest of this digest, `None` if it is not there; `Corrupt` if what is there is damaged.
 pub(crate) async fn manifest(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBytes>> {
+    Ok(find(scope, digest).await?.map(|found| found.manifest))
+}
+
+/// As [`manifest`].
+pub(crate) async fn find(scope: &Scope, digest: &Digest) -> Result<Option<Found>> {
     match by_revision(scope, digest).await? {
         Some(found) => Ok(Some(found)),
         None => by_layer(scope, digest).await,
@@ -44,7 +63,7 @@ pub(crate) async fn manifest(scope: &Scope, digest: &Digest) -> Result<Option<Ma
 /// Looks where manifests are. The link is read each time: it says whether the manifest is there. The
 /// file is looked at too where a look costs nothing, and is read only if it is not the one that is in
 /// memory.
-async fn by_revision(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBytes>> {
+async fn by_revision(scope: &Scope, digest: &Digest) -> Result<Option<Found>> {
     let link = layout::revision_link(&scope.name, digest);
     let Some(target) = links::resolve(scope.driver(), &link, digest).await? else {
         return Ok(None);
@@ -52,7 +71,7 @@ async fn by_revision(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBy
     if let Some(kept) = scope.store.manifests.get(digest)
         && (scope.store.remote || scope.vault().describe(&target).await? == Some(kept.file))
     {
-        return Ok(Some(kept.manifest.clone()));
+        return Ok(Some(Found { manifest: kept.manifest(), link, target }));
     }
     let Some((file, bytes)) = scope.vault().read(&target, LIMIT).await? else {
         tracing::warn!(repository = %scope.name, %digest, "manifest is linked, but its bytes are gone");
@@ -61,12 +80,12 @@ async fn by_revision(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBy
     let manifest = read(scope, digest, bytes).await?;
     let kept = Kept { manifest: manifest.clone(), file };
     scope.store.manifests.insert(*digest, Arc::new(kept));
-    Ok(Some(manifest))
+    Ok(Some(Found { manifest, link, target }))
 }
 
 /// Looks among the blobs, where distribution 2.1 linked manifests; one that is no manifest is not
 /// found here.
-async fn by_layer(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBytes>> {
+async fn by_layer(scope: &Scope, digest: &Digest) -> Result<Option<Found>> {
     let link = layout::layer_link(&scope.name, digest);
     let Some((target, size)) = scope.vault().locate(&link, digest).await? else {
         return Ok(None);
@@ -75,10 +94,11 @@ async fn by_layer(scope: &Scope, digest: &Digest) -> Result<Option<ManifestBytes
         return Ok(None);
     }
     let Some((_, bytes)) = scope.vault().read(&target, LIMIT).await? else { return Ok(None) };
-    match scope.options().schemas.detect(&bytes) {
-        Ok(_) => read(scope, digest, bytes).await.map(Some),
-        Err(_) => Ok(None),
+    if scope.options().schemas.detect(&bytes).is_err() {
+        return Ok(None);
     }
+    let manifest = read(scope, digest, bytes).await?;
+    Ok(Some(Found { manifest, link, target }))
 }
 
 /// What bytes are, if they are those of the digest.

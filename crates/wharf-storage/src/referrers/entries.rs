@@ -109,7 +109,7 @@ async fn take(
 
 impl Default for Entries {
     fn default() -> Self {
-        Self(ContentCache::new(ROOM, |entry| entry.weight()))
+        Self(ContentCache::new(ROOM, |entry: &Arc<Entry>| entry.weight()))
     }
 }
 
