@@ -1,6 +1,8 @@
 //! Reading file regions for many clients at once, in bounded memory.
 //!
-//! A reader holds a few pieces (see `window.rs`); their size follows from the number of readers.
+//! A reader holds a few pieces (see `window.rs`); their size follows from the number of readers. What the
+//! kernel has in memory is read by whoever sends it, who has it in the cache of its processor then;
+//! anything else on a thread that may wait for the disk, one piece ahead.
 
 use std::{
     fmt,
@@ -19,7 +21,10 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use wharf_content::FileRegion;
 
-use crate::window::{PIECES, Slot, Window};
+use crate::{
+    sendfile::pages,
+    window::{PIECES, Slot, Window},
+};
 
 /// The memory that all readers of regions share.
 #[derive(Debug)]
@@ -63,6 +68,8 @@ impl ReadBudget {
     pub const SMALLEST: u64 = 16 << 10;
     /// The largest piece.
     pub const LARGEST: u64 = 512 << 10;
+    /// The largest piece that is read by whoever sends it, while others wait for their turn.
+    const AT_ONCE: u64 = 128 << 10;
 
     /// A budget of so many bytes.
     pub fn new(total: u64) -> Arc<Self> {
@@ -123,6 +130,9 @@ impl RegionReader {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.reading.is_none() && !self.rest.is_empty() {
             ready!(self.window.poll_room(cx));
+            if let Some(piece) = self.read_cached() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
             self.begin();
         }
         let Some(reading) = &mut self.reading else {
@@ -133,7 +143,9 @@ impl RegionReader {
         self.ahead = 0;
         match read {
             Ok(piece) => {
-                self.begin();
+                if !pages::are_cached(&self.next(ReadBudget::AT_ONCE)) {
+                    self.begin();
+                }
                 Poll::Ready(Some(Ok(piece)))
             }
             Err(error) => {
@@ -143,24 +155,42 @@ impl RegionReader {
         }
     }
 
+    /// The next piece, if the kernel has it in memory.
+    fn read_cached(&mut self) -> Option<Bytes> {
+        let region = self.next(self.budget.piece().min(ReadBudget::AT_ONCE));
+        let mut piece = self.piece(region.len());
+        if !pages::read_cached(&region, piece.room()) {
+            return None;
+        }
+        self.rest.split_front(region.len());
+        Some(Bytes::from_owner(piece))
+    }
+
     /// Begins to read the next piece, if that is allowed.
     fn begin(&mut self) {
         if self.reading.is_some() || !self.window.has_room() {
             return;
         }
-        let budget = &self.budget;
-        let buffers = self.buffers.get_or_insert_with(|| Buffers::new(budget));
-        if let Some(region) = self.rest.split_front(budget.piece()) {
-            budget.used.fetch_add(region.len(), Ordering::Relaxed);
-            let piece = Piece {
-                buffer: buffers.take(),
-                len: region.len(),
-                buffers: Arc::clone(buffers),
-                _slot: self.window.enter(),
-            };
+        if let Some(region) = self.rest.split_front(self.budget.piece()) {
+            let piece = self.piece(region.len());
             self.ahead = region.len();
             self.reading = Some(tokio::task::spawn_blocking(move || piece.read(&region)));
         }
+    }
+
+    /// Up to `most` bytes of what is left.
+    fn next(&self, most: u64) -> FileRegion {
+        let rest = &self.rest;
+        FileRegion::new(Arc::clone(rest.file()), rest.offset(), rest.len().min(most))
+    }
+
+    /// Room for a piece.
+    fn piece(&mut self, len: u64) -> Piece {
+        let budget = &self.budget;
+        let buffers = self.buffers.get_or_insert_with(|| Buffers::new(budget));
+        budget.used.fetch_add(len, Ordering::Relaxed);
+        let (buffer, buffers) = (buffers.take(), Arc::clone(buffers));
+        Piece { buffer, len, buffers, _slot: self.window.enter() }
     }
 }
 
@@ -203,10 +233,14 @@ impl Drop for Buffers {
 // === impl Piece ===
 
 impl Piece {
+    /// A piece is never longer than [`ReadBudget::LARGEST`].
+    fn room(&mut self) -> &mut [u8] {
+        self.buffer.resize(self.len as usize, 0);
+        &mut self.buffer
+    }
+
     fn read(mut self, region: &FileRegion) -> io::Result<Bytes> {
-        let len = usize::try_from(region.len()).map_err(io::Error::other)?;
-        self.buffer.resize(len, 0);
-        region.file().read_exact_at(&mut self.buffer, region.offset())?;
+        region.file().read_exact_at(self.room(), region.offset())?;
         Ok(Bytes::from_owner(self))
     }
 }
@@ -244,6 +278,31 @@ mod tests {
     async fn pieces_arrive_in_order_and_complete() {
         let content: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
         let mut reader = RegionReader::new(region(&content), &ReadBudget::new(64 << 20));
+        let mut read = Vec::new();
+        while let Some(piece) = next(&mut reader).await {
+            read.extend_from_slice(&piece.unwrap());
+        }
+        assert!(read == content);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_memory_is_read_at_once() {
+        let region = region(&vec![7; 1 << 20]);
+        let known = pages::are_cached(&region);
+        let mut reader = RegionReader::new(region, &ReadBudget::new(64 << 20));
+        let is_there = poll_fn(|cx| Poll::Ready(reader.poll_next(cx).is_ready())).await;
+        assert_eq!(is_there, known);
+    }
+
+    /// Whether the kernel does as it is told or not.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_the_kernel_has_forgotten_arrives_as_well() {
+        let content: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
+        let region = region(&content);
+        region.file().sync_all().unwrap();
+        rustix::fs::fadvise(region.file(), 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let mut reader = RegionReader::new(region, &ReadBudget::new(64 << 20));
         let mut read = Vec::new();
         while let Some(piece) = next(&mut reader).await {
             read.extend_from_slice(&piece.unwrap());

@@ -13,7 +13,7 @@
 //! And a region ends where its file ends: a file that was cut ends the connection.
 
 mod body;
-mod pages;
+pub(crate) mod pages;
 mod queue;
 mod stream;
 

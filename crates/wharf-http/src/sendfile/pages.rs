@@ -11,7 +11,7 @@ const COPY: usize = 64 << 10;
 /// Whether the region can, most likely, be read without waiting: its first and last bytes are in
 /// memory. Where the system cannot tell, it is `false`.
 #[cfg(target_os = "linux")]
-pub(super) fn are_cached(region: &FileRegion) -> bool {
+pub(crate) fn are_cached(region: &FileRegion) -> bool {
     use rustix::io::{ReadWriteFlags, preadv2};
 
     let is_cached = |offset| {
@@ -24,7 +24,23 @@ pub(super) fn are_cached(region: &FileRegion) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn are_cached(_region: &FileRegion) -> bool {
+pub(crate) fn are_cached(_region: &FileRegion) -> bool {
+    false
+}
+
+/// Fills a buffer with the region, which is as long, if all of it is in memory. Never waits for the disk.
+#[cfg(target_os = "linux")]
+pub(crate) fn read_cached(region: &FileRegion, buffer: &mut [u8]) -> bool {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let wanted = buffer.len();
+    let mut buffers = [io::IoSliceMut::new(buffer)];
+    let read = preadv2(region.file(), &mut buffers, region.offset(), ReadWriteFlags::NOWAIT);
+    read.is_ok_and(|read| read == wanted)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn read_cached(_region: &FileRegion, _buffer: &mut [u8]) -> bool {
     false
 }
 
@@ -120,6 +136,16 @@ mod tests {
             }
             assert!(received == content[7..7 + COPY]);
         }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_read() {
+        let file = file(b"abcdef");
+        let mut buffer = [0; 3];
+        let known = read_cached(&FileRegion::new(Arc::clone(&file), 2, 3), &mut buffer);
+        // Not every file system can tell.
+        assert!(!known || buffer == *b"cde");
+        assert!(!read_cached(&FileRegion::new(file, 5, 3), &mut buffer));
     }
 
     #[tokio::test]
