@@ -138,7 +138,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let folder = tempfile::tempdir_in(&target)?;
     abort::clean_up_on_signal(folder.path())?;
     let works: Vec<&Work> = WORKS.iter().filter(|work| args.wants(work)).collect();
-    let length = args.length()?;
+    let length = args.length((5, 1.2))?;
     let machine = machine::Machine::look(folder.path())?;
     let mut report = Report::new(machine, length.rounds, length.duration.as_secs_f64());
     report.servers = peers.iter().map(Peer::version).collect();
@@ -179,8 +179,9 @@ fn again_with_optimisations() -> Outcome {
 // === impl Args ===
 
 impl Args {
-    fn length(&self) -> Outcome<Length> {
-        let (rounds, seconds) = if self.quick { (1, 0.3) } else { (5, 1.2) };
+    /// As long as is asked for, or else so many rounds of so many seconds.
+    fn length(&self, usual: (usize, f64)) -> Outcome<Length> {
+        let (rounds, seconds) = if self.quick { (1, 0.3) } else { usual };
         let duration = Duration::try_from_secs_f64(self.seconds.unwrap_or(seconds))?;
         Ok(Length { rounds: self.rounds.unwrap_or(rounds).max(1), duration })
     }

@@ -97,19 +97,16 @@ impl<W: Fn(&str) + Send + Sync + 'static> Meter for AccessLog<W> {
 
 /// The line of a request that ends now; its time is when it began.
 fn combined(line: &mut String, ended: &Ended<'_>, now: SystemTime) {
-    let number = "a string takes everything";
     let begun = now.checked_sub(ended.took).unwrap_or(UNIX_EPOCH);
-    write!(line, "{} - ", ended.remote.ip()).expect(number);
-    extend(line, [ended.subject.unwrap_or("-"), " ["]);
+    push_address(line, ended.remote.ip());
+    extend(line, [" - ", ended.subject.unwrap_or("-"), " ["]);
     push_time(line, begun);
     extend(line, [" +0000] \"", ended.method.as_str(), " "]);
     push_uri(line, ended.uri);
-    extend(line, [" ", protocol(ended.version)]);
-    write!(line, "\" {} {} \"", ended.status, ended.sent).expect(number);
-    line.push_str(&referer(ended.referer));
-    line.push_str("\" \"");
-    line.push_str(&text(ended.user_agent));
-    line.push('"');
+    let (mut status, mut sent) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (status, sent) = (status.format(ended.status), sent.format(ended.sent));
+    extend(line, [" ", protocol(ended.version), "\" ", status, " ", sent, " \""]);
+    extend(line, [&referer(ended.referer), "\" \"", &text(ended.user_agent), "\""]);
 }
 
 fn json(line: &mut String, ended: &Ended<'_>, now: SystemTime) {
@@ -136,6 +133,17 @@ fn json(line: &mut String, ended: &Ended<'_>, now: SystemTime) {
 
 fn extend<const N: usize>(line: &mut String, parts: [&str; N]) {
     parts.into_iter().for_each(|part| line.push_str(part));
+}
+
+fn push_address(line: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (place, byte) in address.octets().into_iter().enumerate() {
+                extend(line, [if place == 0 { "" } else { "." }, itoa::Buffer::new().format(byte)]);
+            }
+        }
+        IpAddr::V6(address) => write!(line, "{address}").expect("a string takes everything"),
+    }
 }
 
 /// Writes a time, which is put into words once for all requests of a second.
@@ -274,6 +282,17 @@ mod tests {
             let expected =
                 format!("127.0.0.1 - me [{time} +0000] \"GET /v2/ HTTP/1.1\" 200 2 \"\" \"curl\"");
             assert_eq!(line, expected);
+        }
+    }
+
+    #[test]
+    fn addresses_are_written_as_everybody_writes_them() {
+        for address in
+            ["0.0.0.0", "127.0.0.1", "255.100.10.1", "::", "2001:db8::1", "::ffff:1.2.3.4"]
+        {
+            let mut line = String::new();
+            push_address(&mut line, address.parse().unwrap());
+            assert_eq!(line, address);
         }
     }
 

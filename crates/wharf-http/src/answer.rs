@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use wharf_digest::Digest;
@@ -25,6 +26,9 @@ struct Line {
     bytes: [u8; 256],
     length: usize,
 }
+
+/// The longest digest, in quotes.
+const LONGEST_TAG: usize = "\"sha512:\"".len() + 128;
 
 /// Room for the headers of most answers, so that it is made once.
 const HEADERS: usize = 12;
@@ -63,6 +67,16 @@ impl Answer {
     /// Adds the digest of the content.
     pub(crate) fn digest(self, digest: &Digest) -> Self {
         self.with_text(DOCKER_CONTENT_DIGEST, digest)
+    }
+
+    /// Adds the digest of the content, which is its entity tag too; the two headers share their memory.
+    pub(crate) fn identified(self, digest: &Digest) -> Self {
+        let mut tag = String::with_capacity(LONGEST_TAG);
+        write!(tag, "\"{digest}\"").expect("a string takes everything");
+        let tag = Bytes::from(tag);
+        let value = |text: Bytes| HeaderValue::from_maybe_shared(text).expect("it is ASCII");
+        let digest = value(tag.slice(1..tag.len() - 1));
+        self.with(DOCKER_CONTENT_DIGEST, digest).with(header::ETAG, value(tag))
     }
 
     /// Gives it a body.
@@ -109,6 +123,18 @@ impl fmt::Write for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tag_of_content_is_its_digest_in_quotes() {
+        for algorithm in wharf_digest::Algorithm::ALL {
+            let digest = Digest::of(algorithm, b"content");
+            let response = Answer::new(StatusCode::OK).identified(&digest).into_response();
+            let headers = response.headers();
+            assert_eq!(headers[DOCKER_CONTENT_DIGEST], digest.to_string().as_str());
+            assert_eq!(headers[header::ETAG], crate::conditional::etag(&digest));
+            assert!(headers[header::ETAG].len() <= LONGEST_TAG);
+        }
+    }
 
     #[test]
     fn values_of_any_length_are_written_whole() {

@@ -32,6 +32,10 @@ pub(crate) struct Observed {
 /// What is measured if nothing else is wanted.
 const USUAL: [&str; 6] = ["get-tag", "get-digest", "head-tag", "head-digest", "blob-4k", "pull"];
 
+/// Many short rounds: what is looked for is less than what the speed of a machine changes by from one
+/// second to the next.
+const ROUNDS: (usize, f64) = (20, 0.4);
+
 const OBSERVED: &str = "wharf, observed";
 const PULLS: &str = "wharf, pull events";
 
@@ -60,7 +64,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         false => args.works.iter().any(|word| work.is_called(word)),
     };
     let works: Vec<&Work> = WORKS.iter().filter(is_usual).collect();
-    let length = args.length()?;
+    let length = args.length(ROUNDS)?;
     let machine = Machine::look(folder.path())?;
     let mut report = Report::new(machine, length.rounds, length.duration.as_secs_f64());
     report.servers = peers.iter().map(Peer::version).collect();

@@ -14,7 +14,7 @@ use crate::{
     Payload,
     answer::Answer,
     call::Call,
-    conditional::{IfNoneMatch, etag, if_range},
+    conditional::{IfNoneMatch, if_range},
     errors::{Failure, Outcome},
 };
 
@@ -172,8 +172,7 @@ fn served(status: StatusCode, digest: &Digest) -> Answer {
 /// year.
 fn described(status: StatusCode, digest: &Digest) -> Answer {
     Answer::new(status)
-        .digest(digest)
-        .with(header::ETAG, etag(digest))
+        .identified(digest)
         .with(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))
         .with(header::CACHE_CONTROL, HeaderValue::from_static("max-age=31536000"))
 }

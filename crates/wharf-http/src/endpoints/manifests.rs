@@ -15,7 +15,7 @@ use wharf_reference::{RepositoryName, Tag, TagOrDigest};
 use crate::{
     answer::{Answer, OCI_SUBJECT, OCI_TAG},
     call::Call,
-    conditional::{IfNoneMatch, etag},
+    conditional::IfNoneMatch,
     errors::{Failure, Outcome},
     incoming::{CollectFault, Incoming},
 };
@@ -80,8 +80,7 @@ pub(super) async fn delete(call: &Call, name: &RepositoryName, reference: &TagOr
 /// The headers of a manifest; `304` if the client has it.
 fn described(descriptor: &Descriptor, unchanged: bool) -> Answer {
     let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
-    let answer =
-        Answer::new(status).digest(&descriptor.digest).with(header::ETAG, etag(&descriptor.digest));
+    let answer = Answer::new(status).identified(&descriptor.digest);
     if unchanged {
         return answer;
     }
