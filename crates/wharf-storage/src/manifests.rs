@@ -60,7 +60,10 @@ impl Manifests {
         let Found { manifest, link, target } = found;
         let tag = reference.tag().map(|tag| layout::tag_current(&self.scope.name, tag));
         let links = tag.into_iter().chain([link]).collect();
-        if let Some(unchanged) = self.scope.vault().watch(links, &target) {
+        // To know that a manifest is there spares nothing if its bytes have to be read.
+        if self.scope.options().manifest_memory > 0
+            && let Some(unchanged) = self.scope.vault().watch(links, &target)
+        {
             let asked = (&self.scope.name, reference);
             let again = self.look_up(reference);
             let again = again.map(|again| Some(again.ok()??.manifest.digest()));

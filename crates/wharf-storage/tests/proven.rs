@@ -35,11 +35,14 @@ const CONTENT: &[u8] = b"{}";
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(Options { delete: true, ..Options::default() }).await
+    }
+
+    async fn with(options: Options) -> Self {
         let folder = TempDir::new().expect("a folder");
         let driver = FsDriver::new(folder.path(), wharf_driver_fs::Options::default());
         let driver = FaultyDriver::new(Arc::new(driver.expect("a store"))).watching();
         let faults = driver.faults();
-        let options = Options { delete: true, ..Options::default() };
         let namespace = StorageNamespace::new(Arc::new(driver), options);
         let name = RepositoryName::parse("library/app").expect("a name");
         let repository = namespace.repository(&name, &RequestContext::internal("test"));
@@ -119,6 +122,19 @@ async fn what_was_found_is_found_again_without_a_look() {
     scene.faults.set(fault);
     scene.read().await.expect("nothing is asked of the store");
     assert!(scene.repository.blobs().stat(&Digest::sha256(b"other")).await.is_err());
+}
+
+#[tokio::test]
+async fn without_memory_for_manifests_each_is_looked_up_once() {
+    let scene = Scene::with(Options { manifest_memory: 0, ..Options::default() }).await;
+    let mut calls = Vec::new();
+    for _ in 0..10 {
+        scene.faults.heal();
+        let resolved = scene.repository.manifests().resolve(&Tag::latest().into()).await;
+        assert_eq!(resolved.expect("it is there"), scene.manifest.descriptor());
+        calls.push(scene.faults.calls());
+    }
+    assert!(calls.iter().all(|later| *later <= calls[0]), "{calls:?}");
 }
 
 type Act = fn(&Scene) -> io::Result<()>;
