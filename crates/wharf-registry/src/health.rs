@@ -221,6 +221,22 @@ mod tests {
         assert!(stands.probe().await.is_err());
     }
 
+    /// Nobody waits for an hour to be told what is wrong.
+    #[tokio::test]
+    async fn the_first_look_is_at_once() {
+        let file = tempfile::NamedTempFile::new().expect("there is room");
+        let (health, mut tasks) = (Arc::new(Health::new(false)), JoinSet::new());
+        let schedule = Schedule::new("file".into(), Duration::from_secs(60 * 60), 1);
+        health.watch((schedule, Box::new(Lacks(file.path().to_owned()))), &mut tasks);
+        for _ in 0..3000 {
+            if !health.is_well() {
+                return;
+            }
+            time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nobody has looked");
+    }
+
     #[test]
     fn a_check_closes_the_gate_from_its_threshold_on() {
         let check = |serve, expected: [bool; 5]| {
