@@ -143,7 +143,8 @@ impl RegionReader {
         self.ahead = 0;
         match read {
             Ok(piece) => {
-                if !pages::are_cached(&self.next(ReadBudget::AT_ONCE)) {
+                let next = self.rest.clone().split_front(ReadBudget::AT_ONCE);
+                if next.is_some_and(|next| !pages::are_cached(&next)) {
                     self.begin();
                 }
                 Poll::Ready(Some(Ok(piece)))
@@ -157,7 +158,8 @@ impl RegionReader {
 
     /// The next piece, if the kernel has it in memory.
     fn read_cached(&mut self) -> Option<Bytes> {
-        let region = self.next(self.budget.piece().min(ReadBudget::AT_ONCE));
+        let most = self.budget.piece().min(ReadBudget::AT_ONCE);
+        let region = self.rest.clone().split_front(most)?;
         let mut piece = self.piece(region.len());
         if !pages::read_cached(&region, piece.room()) {
             return None;
@@ -176,12 +178,6 @@ impl RegionReader {
             self.ahead = region.len();
             self.reading = Some(tokio::task::spawn_blocking(move || piece.read(&region)));
         }
-    }
-
-    /// Up to `most` bytes of what is left.
-    fn next(&self, most: u64) -> FileRegion {
-        let rest = &self.rest;
-        FileRegion::new(Arc::clone(rest.file()), rest.offset(), rest.len().min(most))
     }
 
     /// Room for a piece.

@@ -74,8 +74,10 @@ impl Blobs {
             }
             return Ok(located);
         }
-        let again = locate().map(|again| Some(Known { size: again.ok()??.1, content: None }));
-        self.prove(digest, &target, Known { size, content: None }, again).await;
+        let known = |size| Known { size, content: None };
+        let again = locate()
+            .map(|again| again.ok()?.filter(|again| again.0 == target).map(|again| known(again.1)));
+        self.prove(digest, &target, known(size), again).await;
         Ok(located)
     }
 
@@ -164,7 +166,9 @@ impl BlobProvider for Blobs {
         self.scope.store.recent.note(digest, &self.scope.name);
         if let Some(known) = Known::of(&opened) {
             let again = self.opened(digest, range);
-            let again = again.map(|again| Known::of(&again.ok()??.1));
+            let again = again.map(|again| {
+                again.ok()?.filter(|again| again.0 == target).and_then(|again| Known::of(&again.1))
+            });
             self.prove(digest, &target, known, again).await;
         }
         Ok(BlobReader {

@@ -57,20 +57,21 @@ impl Manifests {
     /// What the files say, and whether they will tell when they say something else.
     async fn looked_up(&self, reference: &TagOrDigest) -> Result<Option<ManifestBytes>> {
         let Some(found) = self.look_up(reference).await? else { return Ok(None) };
-        let Found { manifest, link, target } = found;
+        let (store, digest) = (&self.scope.store, found.manifest.digest());
         let tag = reference.tag().map(|tag| layout::tag_current(&self.scope.name, tag));
-        let links = tag.into_iter().chain([link]).collect();
+        let links = tag.into_iter().chain([found.link.clone()]).collect();
         // To know that a manifest is there spares nothing if its bytes have to be read.
-        if self.scope.options().manifest_memory > 0
-            && let Some(unchanged) = self.scope.vault().watch(links, &target)
+        if store.manifests.get(&digest).is_some()
+            && let Some(unchanged) = store.vault.watch(links, &found.target)
         {
+            let is_same = |again: &Found| again.link == found.link && again.target == found.target;
+            let again = self
+                .look_up(reference)
+                .map(|again| again.ok()?.filter(is_same).map(|again| again.manifest.digest()));
             let asked = (&self.scope.name, reference);
-            let again = self.look_up(reference);
-            let again = again.map(|again| Some(again.ok()??.manifest.digest()));
-            let proven = &self.scope.store.proven_manifests;
-            proven.keep(asked, manifest.digest(), unchanged, again).await;
+            store.proven_manifests.keep(asked, digest, unchanged, again).await;
         }
-        Ok(Some(manifest))
+        Ok(Some(found.manifest))
     }
 
     async fn look_up(&self, reference: &TagOrDigest) -> Result<Option<Found>> {
@@ -84,19 +85,12 @@ impl Manifests {
         }
     }
 
-    async fn tagged(&self, tag: &Tag) -> Result<Option<ManifestBytes>> {
-        match self.tags.current(tag).await? {
-            Some(digest) => find::manifest(&self.scope, &digest).await,
-            None => Ok(None),
-        }
-    }
-
-    /// [`Manifests::tagged`] where each request takes long: what the tag pointed to when it was read
+    /// [`Manifests::look_up`] of a tag where each request takes long: what the tag pointed to when it was read
     /// last is looked for while the tag is read, since it hardly ever points elsewhere.
     async fn tagged_as_before(&self, tag: &Tag) -> Result<Option<ManifestBytes>> {
         let (name, pointed) = (&self.scope.name, &self.scope.store.pointed);
         let Some(before) = pointed.last(name, tag) else {
-            let found = self.tagged(tag).await?;
+            let found = self.look_up(&tag.clone().into()).await?.map(|found| found.manifest);
             found.iter().for_each(|found| pointed.note(name, tag, &found.digest()));
             return Ok(found);
         };

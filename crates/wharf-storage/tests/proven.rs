@@ -124,17 +124,34 @@ async fn what_was_found_is_found_again_without_a_look() {
     assert!(scene.repository.blobs().stat(&Digest::sha256(b"other")).await.is_err());
 }
 
-#[tokio::test]
-async fn without_memory_for_manifests_each_is_looked_up_once() {
-    let scene = Scene::with(Options { manifest_memory: 0, ..Options::default() }).await;
+/// Nothing is proven of which the bytes have to be read all the same.
+async fn assert_looked_up_once(scene: &Scene, reference: TagOrDigest) {
     let mut calls = Vec::new();
     for _ in 0..10 {
         scene.faults.heal();
-        let resolved = scene.repository.manifests().resolve(&Tag::latest().into()).await;
+        let resolved = scene.repository.manifests().resolve(&reference).await;
         assert_eq!(resolved.expect("it is there"), scene.manifest.descriptor());
         calls.push(scene.faults.calls());
     }
     assert!(calls.iter().all(|later| *later <= calls[0]), "{calls:?}");
+}
+
+#[tokio::test]
+async fn without_memory_for_manifests_each_is_looked_up_once() {
+    let scene = Scene::with(Options { manifest_memory: 0, ..Options::default() }).await;
+    assert_looked_up_once(&scene, Tag::latest().into()).await;
+}
+
+/// distribution 2.1 linked manifests as layers.
+#[tokio::test]
+async fn a_manifest_among_the_layers_is_looked_up_once() {
+    let scene = Scene::new().await;
+    let digest = scene.manifest.digest();
+    let hex = digest.encoded();
+    let revision = scene.home().join("_manifests/revisions/sha256").join(hex.as_str());
+    let layer = scene.home().join("_layers/sha256").join(hex.as_str());
+    fs::rename(revision, layer).expect("it is there");
+    assert_looked_up_once(&scene, digest.into()).await;
 }
 
 type Act = fn(&Scene) -> io::Result<()>;

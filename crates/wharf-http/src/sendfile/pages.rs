@@ -1,6 +1,6 @@
 //! The pages of a file: whether they are in memory, getting them there, and sending them.
 
-use std::{io, os::unix::fs::FileExt};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use tokio::net::TcpStream;
 use wharf_content::FileRegion;
@@ -10,38 +10,29 @@ const COPY: usize = 64 << 10;
 
 /// Whether the region can, most likely, be read without waiting: its first and last bytes are in
 /// memory. Where the system cannot tell, it is `false`.
-#[cfg(target_os = "linux")]
 pub(crate) fn are_cached(region: &FileRegion) -> bool {
-    use rustix::io::{ReadWriteFlags, preadv2};
-
-    let is_cached = |offset| {
-        let mut byte = [0];
-        let mut buffers = [io::IoSliceMut::new(&mut byte)];
-        // Nothing at all is the end of the file, which is as quick.
-        preadv2(region.file(), &mut buffers, offset, ReadWriteFlags::NOWAIT).is_ok()
-    };
+    // Nothing at all is the end of the file, which is as quick.
+    let is_cached = |offset| read_now(region.file(), &mut [0], offset).is_some();
     is_cached(region.offset()) && is_cached(region.offset() + region.len().saturating_sub(1))
 }
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn are_cached(_region: &FileRegion) -> bool {
-    false
+/// Fills a buffer with the region, which is as long, if all of it is in memory. Never waits for the disk.
+pub(crate) fn read_cached(region: &FileRegion, buffer: &mut [u8]) -> bool {
+    read_now(region.file(), buffer, region.offset()) == Some(buffer.len())
 }
 
-/// Fills a buffer with the region, which is as long, if all of it is in memory. Never waits for the disk.
+/// Reads what is in memory, perhaps less than there is room for; `None` if that is nothing.
 #[cfg(target_os = "linux")]
-pub(crate) fn read_cached(region: &FileRegion, buffer: &mut [u8]) -> bool {
+fn read_now(file: &File, buffer: &mut [u8], offset: u64) -> Option<usize> {
     use rustix::io::{ReadWriteFlags, preadv2};
 
-    let wanted = buffer.len();
     let mut buffers = [io::IoSliceMut::new(buffer)];
-    let read = preadv2(region.file(), &mut buffers, region.offset(), ReadWriteFlags::NOWAIT);
-    read.is_ok_and(|read| read == wanted)
+    preadv2(file, &mut buffers, offset, ReadWriteFlags::NOWAIT).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn read_cached(_region: &FileRegion, _buffer: &mut [u8]) -> bool {
-    false
+fn read_now(_file: &File, _buffer: &mut [u8], _offset: u64) -> Option<usize> {
+    None
 }
 
 /// Reads the region so that it is in memory, as far as its file goes. Waits for the disk.
@@ -100,7 +91,7 @@ fn copy(tcp: &TcpStream, region: &FileRegion) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io::Write as _, sync::Arc};
+    use std::{io::Write as _, sync::Arc};
 
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
