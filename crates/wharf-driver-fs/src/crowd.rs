@@ -31,6 +31,8 @@ pub(crate) struct Syncs {
     together: Queue,
     /// So many go by themselves before the next ones go together.
     rest: AtomicUsize,
+    /// How long the rest is after the next one that takes long.
+    next_rest: AtomicUsize,
     /// One that takes longer is followed by a rest.
     long: Duration,
     trace: Option<Trace>,
@@ -45,8 +47,10 @@ const FEW: usize = 4;
 /// More than that is for what others left on the file system.
 const LONG: Duration = Duration::from_millis(100);
 
-/// How many go by themselves after that.
-const REST: usize = 1000;
+/// How many go by themselves after that: few, for it may be over, and twice as many each time that it
+/// is not.
+const REST: usize = 16;
+const LONGEST_REST: usize = 1024;
 
 // === impl Syncs ===
 
@@ -66,6 +70,7 @@ impl Syncs {
             alone: AtomicUsize::new(0),
             together: Queue::default(),
             rest: AtomicUsize::new(0),
+            next_rest: AtomicUsize::new(REST),
             long: if few.is_some() { Duration::MAX } else { LONG },
             trace,
         })
@@ -118,11 +123,20 @@ impl Syncs {
                     self.rest.store(usize::MAX, SeqCst);
                     tracing::warn!(%error, "the file system is not synced as a whole any more");
                 }
-                Ok(()) if began.elapsed() > self.long => self.rest.store(REST, SeqCst),
-                Ok(()) => {}
+                Ok(()) => self.rest_after(began.elapsed()),
             }
             done
         })
+    }
+
+    /// One at a time is under way, and no other changes the next rest.
+    fn rest_after(&self, taken: Duration) {
+        if taken <= self.long {
+            return self.next_rest.store(REST, SeqCst);
+        }
+        let rest = self.next_rest.load(SeqCst);
+        self.next_rest.store(LONGEST_REST.min(2 * rest), SeqCst);
+        self.rest.store(rest, SeqCst);
     }
 
     /// One that is recorded is not made: what survives is up to whoever reads the record.
@@ -250,7 +264,7 @@ mod tests {
         let error = syncs.sync(what, || Ok(())).expect_err("it cannot be synced");
         assert_ne!(error.kind(), io::ErrorKind::Unsupported);
         syncs.root = works;
-        assert_eq!(alone(&syncs, what, 2 * REST), 2 * REST);
+        assert_eq!(alone(&syncs, what, 2 * LONGEST_REST), 2 * LONGEST_REST);
     }
 
     #[test]
@@ -263,10 +277,28 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_one_some_go_by_themselves() {
-        let mut syncs = syncs(0, None);
+    fn after_a_long_one_some_go_by_themselves_and_more_after_each_further_one() {
+        let mut syncs = syncs(0, Some(&Trace::new()));
+        let what = syncs.identity;
         syncs.long = Duration::ZERO;
-        assert_eq!(alone(&syncs, syncs.identity, 1 + REST), REST);
+        let rests = [REST, 2 * REST, 4 * REST];
+        let all = rests.len() + rests.iter().sum::<usize>();
+        assert_eq!(alone(&syncs, what, all), all - rests.len());
+        syncs.long = Duration::MAX;
+        assert_eq!(alone(&syncs, what, 2), 0, "it is over");
+        syncs.long = Duration::ZERO;
+        assert_eq!(alone(&syncs, what, 1 + 2 * REST), 2 * REST - 1, "and begins anew");
+    }
+
+    #[test]
+    fn a_rest_has_an_end() {
+        let mut syncs = syncs(0, Some(&Trace::new()));
+        syncs.long = Duration::ZERO;
+        for _ in 0..20 {
+            syncs.rest.store(0, SeqCst);
+            assert_eq!(alone(&syncs, syncs.identity, 1), 0);
+        }
+        assert_eq!(syncs.rest.load(SeqCst), LONGEST_REST);
     }
 
     #[test]

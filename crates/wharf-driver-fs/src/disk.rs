@@ -11,7 +11,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -26,6 +26,7 @@ use crate::{
     crowd::Syncs,
     driver::Options,
     fault::{is_absent, is_taken},
+    folder::{OpenFolder, Spot},
     identity::{Identity, Seen},
     listing::Listings,
     place::HIDDEN,
@@ -162,34 +163,44 @@ impl Disk {
     }
 
     /// A folder that is there.
-    pub(crate) fn folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
-        self.resolve(path, FOLDER)
+    pub(crate) fn folder(&self, path: &StoragePath) -> io::Result<OpenFolder> {
+        self.resolve(path, FOLDER).map(OpenFolder::new)
     }
 
     /// A folder that is made if it is not there, with all above it.
-    pub(crate) fn make_folder(&self, path: &StoragePath) -> io::Result<OwnedFd> {
+    pub(crate) fn make_folder(&self, path: &StoragePath) -> io::Result<OpenFolder> {
         let absent = match self.folder(path) {
             Err(error) if is_absent(&error) => error,
             found => return found,
         };
-        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
-            return Err(absent);
-        };
-        let parent = self.make_folder(&parent)?;
-        let make = || Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o777))?);
-        let made = self.change(&parent, path, Some(EntryKind::Folder), || {
+        let parent = self.make_folder(&path.parent().ok_or(absent)?)?;
+        let new = parent.spot(path)?;
+        let make = || Ok(mkdirat(&parent, new.name, Mode::from_raw_mode(0o777))?);
+        let made = self.change(new, Some(EntryKind::Folder), || {
             self.step(make, || Step::MakeFolder(path.clone()))
         });
         match made {
-            Ok(()) => {
-                let folder = self.folder(path)?;
-                // What is known under its number was of another folder, which is gone.
-                self.listings.forget(&folder)?;
-                Ok(folder)
-            }
+            Ok(()) => self.open_made(new),
             Err(error) if is_taken(&error) => self.folder(path),
             Err(error) => Err(error),
         }
+    }
+
+    /// Opens a folder that was just made.
+    fn open_made(&self, new: Spot<'_>) -> io::Result<OpenFolder> {
+        let folder = match openat(new.folder, new.name, FOLDER | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(folder) => OpenFolder::new(folder),
+            // Somebody has put something else in its place.
+            Err(_) => self.folder(new.path)?,
+        };
+        // What is known under its number was of another folder, which is gone.
+        self.listings.forget(&folder)?;
+        Ok(folder)
+    }
+
+    /// Which file or folder is at a path.
+    pub(crate) fn identity_at(&self, path: &StoragePath) -> io::Result<Identity> {
+        Identity::of(self.resolve(path, OFlags::PATH | OFlags::CLOEXEC)?)
     }
 
     /// Whatever is at a path, not to be read or written but to be described.
@@ -199,9 +210,9 @@ impl Disk {
 
     /// Whatever has a name, a symlink itself and not what it leads to.
     pub(crate) fn describe_name(&self, path: &StoragePath) -> io::Result<std::fs::Metadata> {
-        let (folder, name) = self.place_of(path)?;
+        let folder = self.folder_of(path)?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        File::from(openat(&folder, name, flags, Mode::empty())?).metadata()
+        File::from(openat(&folder, folder.spot(path)?.name, flags, Mode::empty())?).metadata()
     }
 
     /// A file that is there, for reading.
@@ -219,12 +230,17 @@ impl Disk {
 
     /// A new file in a folder that is there.
     pub(crate) fn create(&self, path: &StoragePath) -> io::Result<Writable> {
-        self.create_as(path, 0o666)
+        self.create_at(self.folder_of(path)?.spot(path)?)
+    }
+
+    /// The same in an open folder.
+    pub(crate) fn create_at(&self, new: Spot<'_>) -> io::Result<Writable> {
+        self.create_as(new, 0o666)
     }
 
     /// The same, of which the root's owner alone knows the content.
-    pub(crate) fn create_private(&self, path: &StoragePath) -> io::Result<Writable> {
-        let new = self.create_as(path, private::MODE)?;
+    pub(crate) fn create_private_at(&self, new: Spot<'_>) -> io::Result<Writable> {
+        let new = self.create_as(new, private::MODE)?;
         let owner = File::from(self.root.try_clone()?).metadata()?.uid();
         if new.file.metadata()?.uid() != owner {
             // What the superuser makes is for the server. Whoever else makes it reads it alone.
@@ -233,122 +249,109 @@ impl Disk {
         Ok(new)
     }
 
-    fn create_as(&self, path: &StoragePath, mode: u32) -> io::Result<Writable> {
-        let (folder, name) = self.place_of(path)?;
+    fn create_as(&self, new: Spot<'_>, mode: u32) -> io::Result<Writable> {
         let (id, mode) = (self.next_id(), Mode::from_raw_mode(mode));
-        let file = self.change(&folder, path, Some(EntryKind::File), || {
+        let file = self.change(new, Some(EntryKind::File), || {
             self.step(
-                || Ok(File::from(openat(&folder, name, CREATE, mode)?)),
-                || Step::Create(path.clone(), id),
+                || Ok(File::from(openat(new.folder, new.name, CREATE, mode)?)),
+                || Step::Create(new.path.clone(), id),
             )
         })?;
         Ok(self.writable(file, id))
     }
 
-    /// Moves the name of a file to where `folder`, which is the open parent of `to`, is now.
-    pub(crate) fn rename_into(
-        &self,
-        from: &StoragePath,
-        folder: &OwnedFd,
-        to: &StoragePath,
-    ) -> io::Result<()> {
-        self.move_into(from, folder, to, |source, name, new| {
-            Ok(renameat(source, name, folder, new)?)
-        })
-    }
-
-    /// As [`Disk::rename_into`], but fails if the name is taken.
-    pub(crate) fn rename_new_into(
-        &self,
-        from: &StoragePath,
-        folder: &OwnedFd,
-        to: &StoragePath,
-    ) -> io::Result<()> {
-        self.move_into(from, folder, to, |source, name, new| {
-            Ok(rename_new(source, name, folder, new)?)
-        })
-    }
-
     /// Moves the name of a file, and replaces what is there.
     pub(crate) fn rename(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
-        self.rename_into(from, &self.place_of(to)?.0, to)
+        let (source, target) = (self.folder_of(from)?, self.folder_of(to)?);
+        self.rename_at(source.spot(from)?, target.spot(to)?)
+    }
+
+    /// The same in open folders.
+    pub(crate) fn rename_at(&self, from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
+        self.move_at(from, to, || Ok(renameat(from.folder, from.name, to.folder, to.name)?))
+    }
+
+    /// As [`Disk::rename_at`], but fails if the name is taken.
+    pub(crate) fn rename_new_at(&self, from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
+        self.move_at(from, to, || Ok(rename_new(from, to)?))
     }
 
     /// Moves whatever has a name to a hidden place.
-    pub(crate) fn hide(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
-        let ((source, name), (folder, new)) = (self.place_of(from)?, self.place_of(to)?);
-        self.change(&source, from, None, || {
+    pub(crate) fn hide(&self, from: &StoragePath, to: Spot<'_>) -> io::Result<()> {
+        let source = self.folder_of(from)?;
+        let from = source.spot(from)?;
+        self.change(from, None, || {
             self.step(
-                || Ok(renameat(&source, name, &folder, new)?),
-                || Step::Rename(from.clone(), to.clone()),
+                || Ok(renameat(from.folder, from.name, to.folder, to.name)?),
+                || Step::Rename(from.path.clone(), to.path.clone()),
             )
         })
     }
 
-    fn move_into(
+    fn move_at(
         &self,
-        from: &StoragePath,
-        folder: &OwnedFd,
-        to: &StoragePath,
-        act: impl FnOnce(&OwnedFd, &str, &str) -> io::Result<()>,
+        from: Spot<'_>,
+        to: Spot<'_>,
+        act: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        let ((source, name), new) = (self.place_of(from)?, last(to)?);
-        let done = self.change(folder, to, Some(EntryKind::File), || {
-            self.step(|| act(&source, name, new), || Step::Rename(from.clone(), to.clone()))
+        let done = self.change(to, Some(EntryKind::File), || {
+            self.step(act, || Step::Rename(from.path.clone(), to.path.clone()))
         });
-        if !HIDDEN.hides(from) {
-            self.listings.forget(&source)?;
+        if !HIDDEN.hides(from.path) {
+            self.listings.forget(from.folder)?;
         }
         done
     }
 
-    /// Gives a file a further name where `folder`, which is the open parent of `to`, is now; fails
-    /// if the name is taken.
-    pub(crate) fn link_into(
-        &self,
-        from: &StoragePath,
-        folder: &OwnedFd,
-        to: &StoragePath,
-    ) -> io::Result<()> {
-        let (source, name) = self.place_of(from)?;
+    /// Gives a file a further name; fails if that is taken.
+    pub(crate) fn link(&self, from: &StoragePath, to: Spot<'_>) -> io::Result<()> {
+        let source = self.folder_of(from)?;
+        self.link_at(source.spot(from)?, to)
+    }
+
+    /// The same in open folders.
+    pub(crate) fn link_at(&self, from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
         if !self.links {
             return Err(Errno::OPNOTSUPP.into());
         }
-        self.change(folder, to, Some(EntryKind::File), || {
+        self.change(to, Some(EntryKind::File), || {
             self.step(
-                || Ok(linkat(&source, name, folder, last(to)?, AtFlags::empty())?),
-                || Step::Link(from.clone(), to.clone()),
+                || Ok(linkat(from.folder, from.name, to.folder, to.name, AtFlags::empty())?),
+                || Step::Link(from.path.clone(), to.path.clone()),
             )
         })
     }
 
-    /// Gives a file a further name.
-    pub(crate) fn link(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
-        self.link_into(from, &self.place_of(to)?.0, to)
-    }
-
     /// Removes the name of a file.
     pub(crate) fn unlink(&self, path: &StoragePath) -> io::Result<()> {
-        let (folder, name) = self.place_of(path)?;
-        self.change(&folder, path, None, || {
+        self.unlink_at(self.folder_of(path)?.spot(path)?)
+    }
+
+    /// The same in an open folder.
+    pub(crate) fn unlink_at(&self, old: Spot<'_>) -> io::Result<()> {
+        self.change(old, None, || {
             self.step(
-                || Ok(unlinkat(&folder, name, AtFlags::empty())?),
-                || Step::Unlink(path.clone()),
+                || Ok(unlinkat(old.folder, old.name, AtFlags::empty())?),
+                || Step::Unlink(old.path.clone()),
             )
         })
     }
 
     /// Removes a folder with everything below it, and follows no symlink on the way.
     pub(crate) fn remove_tree(&self, path: &StoragePath) -> io::Result<()> {
-        let (folder, name) = self.place_of(path)?;
+        self.remove_tree_at(self.folder_of(path)?.spot(path)?)
+    }
+
+    /// The same in an open folder.
+    pub(crate) fn remove_tree_at(&self, old: Spot<'_>) -> io::Result<()> {
         self.step(
-            || remove_tree(folder.as_fd(), &CString::new(name)?),
-            || Step::RemoveTree(path.clone()),
+            || remove_tree(old.folder.as_fd(), &CString::new(old.name)?),
+            || Step::RemoveTree(old.path.clone()),
         )
     }
 
     /// Makes the entries of an open folder durable; `path` is where it is.
-    pub(crate) fn sync_folder(&self, path: &StoragePath, folder: &OwnedFd) -> io::Result<()> {
+    pub(crate) fn sync_folder(&self, path: &StoragePath, folder: &OpenFolder) -> io::Result<()> {
         self.step(|| Ok(fsync(folder)?), || Step::SyncFolder(path.clone()))
     }
 
@@ -377,7 +380,7 @@ impl Disk {
     /// The names in a folder, none of which is remembered.
     pub(crate) fn names(&self, folder: &StoragePath) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for found in Dir::new(self.folder(folder)?)? {
+        for found in Dir::new(OwnedFd::from(self.folder(folder)?))? {
             let name = found?.file_name().to_string_lossy().into_owned();
             if !matches!(name.as_str(), "." | "..") {
                 names.push(name);
@@ -387,32 +390,30 @@ impl Disk {
     }
 
     /// A new hidden file that no power cut concerns.
-    pub(crate) fn create_untraced(&self, path: &StoragePath) -> io::Result<File> {
-        let (folder, name) = self.place_of(path)?;
-        Ok(File::from(openat(&folder, name, CREATE, Mode::from_raw_mode(0o666))?))
+    pub(crate) fn create_untraced(&self, new: Spot<'_>) -> io::Result<File> {
+        let mode = Mode::from_raw_mode(0o666);
+        Ok(File::from(openat(new.folder, new.name, CREATE, mode)?))
     }
 
     /// Moves such a file.
-    pub(crate) fn rename_untraced(&self, from: &StoragePath, to: &StoragePath) -> io::Result<()> {
-        let ((source, name), (folder, new)) = (self.place_of(from)?, self.place_of(to)?);
-        Ok(renameat(&source, name, &folder, new)?)
+    pub(crate) fn rename_untraced(&self, from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
+        Ok(renameat(from.folder, from.name, to.folder, to.name)?)
     }
 
     /// Removes such a file.
     pub(crate) fn unlink_untraced(&self, path: &StoragePath) -> io::Result<()> {
-        let (folder, name) = self.place_of(path)?;
-        Ok(unlinkat(&folder, name, AtFlags::empty())?)
+        let folder = self.folder_of(path)?;
+        Ok(unlinkat(&folder, folder.spot(path)?.name, AtFlags::empty())?)
     }
 
-    /// Makes a change to the open parent of `path` that lists will know of.
+    /// Makes a change that lists will know of.
     fn change<T>(
         &self,
-        folder: &OwnedFd,
-        path: &StoragePath,
+        spot: Spot<'_>,
         now: Option<EntryKind>,
         act: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        if HIDDEN.hides(path) {
+        if HIDDEN.hides(spot.path) {
             return act();
         }
         match self.writers.announce(self) {
@@ -420,16 +421,17 @@ impl Disk {
             Err(error) if now.is_none() => tracing::warn!(%error, "others do not know of us"),
             announced => announced?,
         }
-        self.listings.change(self, folder, (last(path)?, now), act)
+        self.listings.change(self, spot.folder, (spot.name, now), act)
     }
 
-    fn place_of<'a>(&self, path: &'a StoragePath) -> io::Result<(OwnedFd, &'a str)> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        Ok((self.folder(&folder)?, last(path)?))
+    /// The folder of a name.
+    fn folder_of(&self, path: &StoragePath) -> io::Result<OpenFolder> {
+        self.folder(&path.parent().ok_or(io::ErrorKind::InvalidInput)?)
     }
 
     fn writable(&self, file: File, id: FileId) -> Writable {
-        Writable { file, id, trace: self.trace.clone(), syncs: Arc::clone(&self.syncs) }
+        let (trace, syncs) = (self.trace.clone(), Arc::clone(&self.syncs));
+        Writable { file, id, trace, syncs, identity: OnceLock::new() }
     }
 
     fn next_id(&self) -> FileId {
@@ -469,10 +471,6 @@ fn name_of(path: &StoragePath) -> &str {
     if path.is_root() { "." } else { path.as_str() }
 }
 
-fn last(path: &StoragePath) -> io::Result<&str> {
-    path.name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
-}
-
 #[cfg(target_os = "linux")]
 fn open_beneath(root: &OwnedFd, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     use rustix::fs::{ResolveFlags, openat2};
@@ -490,14 +488,14 @@ fn open_beneath(root: &OwnedFd, name: &str, flags: OFlags) -> rustix::io::Result
 }
 
 #[cfg(target_os = "linux")]
-fn rename_new(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str) -> rustix::io::Result<()> {
+fn rename_new(from: Spot<'_>, to: Spot<'_>) -> rustix::io::Result<()> {
     use rustix::fs::{RenameFlags, renameat_with};
 
-    renameat_with(from, name, to, new, RenameFlags::NOREPLACE)
+    renameat_with(from.folder, from.name, to.folder, to.name, RenameFlags::NOREPLACE)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn rename_new(_: &OwnedFd, _: &str, _: &OwnedFd, _: &str) -> rustix::io::Result<()> {
+fn rename_new(_: Spot<'_>, _: Spot<'_>) -> rustix::io::Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 

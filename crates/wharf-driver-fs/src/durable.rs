@@ -1,11 +1,11 @@
 //! Which folders are known to be durable, and how the others become so.
 
-use std::{io, os::fd::OwnedFd};
+use std::io;
 
 use moka::sync::Cache;
 use wharf_driver::StoragePath;
 
-use crate::{disk::Disk, identity::Identity, shared::SharedSyncs};
+use crate::{disk::Disk, folder::OpenFolder, identity::Identity, shared::SharedSyncs};
 
 /// Folders whose own entry, and those of all folders above them, were synced by this process.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct DurableFolders {
 struct Opened {
     path: StoragePath,
     identity: Identity,
-    folder: OwnedFd,
+    folder: OpenFolder,
 }
 
 // === impl DurableFolders ===
@@ -31,7 +31,12 @@ impl DurableFolders {
 
     /// Makes durable what `path`, open as `folder`, holds, and the way that leads there: syncs the
     /// folder, and every one above it up to the first that is known to be durable.
-    pub(crate) fn sync(&self, disk: &Disk, path: &StoragePath, folder: OwnedFd) -> io::Result<()> {
+    pub(crate) fn sync(
+        &self,
+        disk: &Disk,
+        path: &StoragePath,
+        folder: OpenFolder,
+    ) -> io::Result<()> {
         let way = self.way(disk, path, folder)?;
         disk.sync_folders(way[0].identity, || {
             way.iter().try_for_each(|it| self.sync_one(disk, it))
@@ -44,7 +49,7 @@ impl DurableFolders {
     }
 
     /// A folder, and those above it up to the first that is known to hold it durably.
-    fn way(&self, disk: &Disk, path: &StoragePath, folder: OwnedFd) -> io::Result<Vec<Opened>> {
+    fn way(&self, disk: &Disk, path: &StoragePath, folder: OpenFolder) -> io::Result<Vec<Opened>> {
         let mut way = vec![Opened::new(path.clone(), folder)?];
         while let Some(Opened { path, identity, .. }) = way.last()
             && let Some(parent) = path.parent()
@@ -64,7 +69,7 @@ impl DurableFolders {
 // === impl Opened ===
 
 impl Opened {
-    fn new(path: StoragePath, folder: OwnedFd) -> io::Result<Self> {
-        Ok(Self { path, identity: Identity::of(&folder)?, folder })
+    fn new(path: StoragePath, folder: OpenFolder) -> io::Result<Self> {
+        Ok(Self { path, identity: folder.identity()?, folder })
     }
 }

@@ -42,6 +42,7 @@ mod driver;
 mod durable;
 mod each;
 mod fault;
+mod folder;
 mod identity;
 mod kept;
 mod listing;

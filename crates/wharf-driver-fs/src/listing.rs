@@ -17,7 +17,6 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::OwnedFd,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -30,6 +29,7 @@ use wharf_driver::{EntryKind, ListRequest, Listing, StoragePath};
 
 use crate::{
     disk::Disk,
+    folder::OpenFolder,
     identity::{Identity, Seen},
     names::{Names, select},
 };
@@ -102,7 +102,7 @@ impl Listings {
     ) -> io::Result<Listing> {
         let asked = Instant::now();
         let open = disk.folder(path)?;
-        let folder = self.folder(Identity::of(&open)?);
+        let folder = self.folder(open.identity()?);
         if let Some(page) = folder.page(disk, &open, asked, request)? {
             return Ok(page);
         }
@@ -133,12 +133,15 @@ impl Listings {
     pub(crate) fn change<T>(
         &self,
         disk: &Disk,
-        open: &OwnedFd,
+        open: &OpenFolder,
         (name, now): (&str, Option<EntryKind>),
         act: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        let folder = self.folder(Identity::of(open)?);
+        let folder = self.folder(open.identity()?);
         let mut state = lock(&folder.state);
+        if !state.is_followed() {
+            return act();
+        }
         let age = if state.is_certain() { disk.alone() } else { None };
         let before = Seen::of(open)?.modified;
         let done = act();
@@ -153,8 +156,8 @@ impl Listings {
     }
 
     /// Says that something in an open folder has changed.
-    pub(crate) fn forget(&self, open: &OwnedFd) -> io::Result<()> {
-        lock(&self.folder(Identity::of(open)?).state).forget();
+    pub(crate) fn forget(&self, open: &OpenFolder) -> io::Result<()> {
+        lock(&self.folder(open.identity()?).state).forget();
         Ok(())
     }
 
@@ -184,7 +187,7 @@ impl Folder {
     fn page(
         &self,
         disk: &Disk,
-        open: &OwnedFd,
+        open: &OpenFolder,
         asked: Instant,
         request: ListRequest<'_>,
     ) -> io::Result<Option<Listing>> {
@@ -211,7 +214,7 @@ impl Folder {
         &self,
         disk: &Disk,
         path: &StoragePath,
-        open: &OwnedFd,
+        open: &OpenFolder,
         room: u64,
         request: ListRequest<'_>,
     ) -> io::Result<Option<(Listing, usize)>> {

@@ -5,13 +5,12 @@ use std::{
     io,
     iter::Peekable,
     ops::Bound,
-    os::fd::OwnedFd,
 };
 
 use rustix::fs::{Dir, FileType};
 use wharf_driver::{Entry, EntryKind, ListRequest, Listing, StoragePath};
 
-use crate::{disk::Disk, identity::Identity, place::HIDDEN};
+use crate::{disk::Disk, folder::OpenFolder, place::HIDDEN};
 
 /// Names in their order: all texts in one buffer, and where each begins.
 #[derive(Debug, Default)]
@@ -37,7 +36,7 @@ impl Names {
     pub(crate) fn read(
         disk: &Disk,
         path: &StoragePath,
-        folder: &OwnedFd,
+        folder: &OpenFolder,
         room: u64,
     ) -> io::Result<Option<Self>> {
         let mut names = Self::default();
@@ -136,7 +135,7 @@ impl<'a, R: Iterator<Item = (&'a str, EntryKind)>> Iterator for Merged<'a, R> {
 pub(crate) fn select(
     disk: &Disk,
     path: &StoragePath,
-    folder: &OwnedFd,
+    folder: &OpenFolder,
     request: ListRequest<'_>,
 ) -> io::Result<Listing> {
     let mut least = BTreeMap::new();
@@ -166,10 +165,10 @@ pub(crate) fn select(
 fn each(
     disk: &Disk,
     path: &StoragePath,
-    folder: &OwnedFd,
+    folder: &OpenFolder,
     mut show: impl FnMut(&str, EntryKind) -> bool,
 ) -> io::Result<()> {
-    let is_root = Identity::of(folder)? == disk.identity()?;
+    let is_root = folder.identity()? == disk.identity()?;
     for found in Dir::read_from(folder)? {
         let found = found?;
         // A name that no path can have is not content of ours.

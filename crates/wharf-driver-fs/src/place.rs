@@ -1,6 +1,6 @@
 //! How content gets its name: whole, durable, and even while folders come and go.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{io, path::Path};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::{
     driver::Options,
     durable::DurableFolders,
     fault::{cannot_link, is_absent, is_taken},
-    identity::Identity,
+    folder::{OpenFolder, Spot},
     kept::Kept,
     private::Private,
     running::Running,
@@ -100,19 +100,20 @@ impl Tree {
         if mode == PutMode::Create && self.is_taken(path)? {
             return self.keep(path);
         }
-        let give = |folder: &OwnedFd| {
+        let give = |folder: &OpenFolder| {
             self.with_temporary(|temporary| {
                 let file = match self.private.covers(path) {
-                    true => self.disk.create_private(temporary)?,
-                    false => self.disk.create(temporary)?,
+                    true => self.disk.create_private_at(temporary)?,
+                    false => self.disk.create_at(temporary)?,
                 };
                 file.write(0, std::slice::from_ref(content))?;
                 if mode != PutMode::Draft {
                     file.sync()?;
                 }
+                let target = folder.spot(path)?;
                 match mode {
-                    PutMode::Create => self.claim(temporary, folder, path),
-                    _ => self.disk.rename_into(temporary, folder, path),
+                    PutMode::Create => self.claim(temporary, target),
+                    _ => self.disk.rename_at(temporary, target),
                 }
             })
         };
@@ -134,7 +135,7 @@ impl Tree {
     fn place_draft(
         &self,
         path: &StoragePath,
-        act: impl Fn(&OwnedFd) -> io::Result<()>,
+        act: impl Fn(&OpenFolder) -> io::Result<()>,
     ) -> io::Result<()> {
         let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
         for _ in 0..ATTEMPTS {
@@ -147,14 +148,9 @@ impl Tree {
     }
 
     /// Gives a temporary file its name; fails if that is taken.
-    fn claim(
-        &self,
-        temporary: &StoragePath,
-        folder: &OwnedFd,
-        path: &StoragePath,
-    ) -> io::Result<()> {
-        match self.disk.link_into(temporary, folder, path) {
-            Err(error) if cannot_link(&error) => self.disk.rename_new_into(temporary, folder, path),
+    fn claim(&self, temporary: Spot<'_>, target: Spot<'_>) -> io::Result<()> {
+        match self.disk.link_at(temporary, target) {
+            Err(error) if cannot_link(&error) => self.disk.rename_new_at(temporary, target),
             Ok(()) => {
                 self.remove_temporary(temporary);
                 Ok(())
@@ -168,7 +164,7 @@ impl Tree {
     pub(crate) fn place(
         &self,
         path: &StoragePath,
-        act: impl Fn(&OwnedFd) -> io::Result<()>,
+        act: impl Fn(&OpenFolder) -> io::Result<()>,
     ) -> io::Result<()> {
         let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
         let _giving = self.unsettled.give(path);
@@ -187,12 +183,12 @@ impl Tree {
     fn place_once(
         &self,
         parent: &StoragePath,
-        act: &impl Fn(&OwnedFd) -> io::Result<()>,
+        act: &impl Fn(&OpenFolder) -> io::Result<()>,
     ) -> io::Result<bool> {
         let folder = self.disk.make_folder(parent)?;
         act(&folder)?;
         let now = self.disk.folder(parent)?;
-        if Identity::of(&now)? != Identity::of(&folder)? {
+        if now.identity()? != folder.identity()? {
             return Ok(false);
         }
         self.durable.sync(&self.disk, parent, now).map(|()| true)
@@ -206,18 +202,19 @@ impl Tree {
     /// Lends a name for a temporary file, which has another one afterwards, or is removed.
     pub(crate) fn with_temporary<T>(
         &self,
-        act: impl FnOnce(&StoragePath) -> io::Result<T>,
+        act: impl FnOnce(Spot<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let folder = HIDDEN.tmp();
-        self.disk.make_folder(&folder)?;
-        let temporary = folder.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
-        act(&temporary).inspect_err(|_| self.remove_temporary(&temporary))
+        let tmp = HIDDEN.tmp();
+        let folder = self.disk.make_folder(&tmp)?;
+        let path = tmp.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
+        let temporary = folder.spot(&path)?;
+        act(temporary).inspect_err(|_| self.remove_temporary(temporary))
     }
 
-    fn remove_temporary(&self, temporary: &StoragePath) {
-        match self.disk.unlink(temporary) {
+    fn remove_temporary(&self, temporary: Spot<'_>) {
+        match self.disk.unlink_at(temporary) {
             Err(error) if !is_absent(&error) => {
-                tracing::warn!(path = %temporary, %error, "a temporary file stays");
+                tracing::warn!(path = %temporary.path, %error, "a temporary file stays");
             }
             _ => {}
         }

@@ -64,15 +64,16 @@ impl Tree {
             _ => return Ok(false),
         }
         let trash = HIDDEN.trash();
-        self.disk.make_folder(&trash)?;
+        let hidden = self.disk.make_folder(&trash)?;
         let doomed = trash.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
+        let doomed = hidden.spot(&doomed)?;
         // One step for every reader, and gone for good with one sync, however much is below.
-        if present(self.disk.hide(folder, &doomed))?.is_none() {
+        if present(self.disk.hide(folder, doomed))?.is_none() {
             return Ok(false);
         }
         sync()?;
-        if let Err(error) = self.disk.remove_tree(&doomed) {
-            tracing::warn!(path = %doomed, %error, "a removed folder still takes space");
+        if let Err(error) = self.disk.remove_tree_at(doomed) {
+            tracing::warn!(path = %doomed.path, %error, "a removed folder still takes space");
         }
         Ok(true)
     }
@@ -112,7 +113,7 @@ impl Tree {
         if !self.is_real(folder)? {
             return Ok(());
         }
-        for found in Dir::new(self.disk.folder(folder)?)? {
+        for found in Dir::new(OwnedFd::from(self.disk.folder(folder)?))? {
             let found = found?;
             let Some(path) =
                 found.file_name().to_str().ok().and_then(|name| folder.join(name).ok())

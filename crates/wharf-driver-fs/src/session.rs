@@ -5,7 +5,7 @@
 //! from then on the bytes are no longer ours to change, which `checkpoint.published` remembers even
 //! after the target was deleted (a reader may still have it open), and who wants to go on gets a copy.
 
-use std::{io, os::fd::OwnedFd, sync::Arc};
+use std::{io, os::unix::fs::MetadataExt, sync::Arc};
 
 use bytes::Bytes;
 use wharf_content::FileRegion;
@@ -14,6 +14,7 @@ use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath}
 use crate::{
     checkpoint::{self, LARGEST},
     fault::{At, cannot_link, is_absent, is_taken},
+    folder::Spot,
     place::Tree,
     remove::present,
     writable::Writable,
@@ -52,7 +53,10 @@ impl Session {
         let names = Names::of(folder)?;
         for _ in 0..ATTEMPTS {
             match begin_data(&tree.disk, &names) {
-                Ok(Some(data)) => return Self::held(tree, names, data),
+                Ok(Some(data)) => {
+                    let checkpoint = read_checkpoint(&tree.disk, &names)?;
+                    return Self::held(tree, names, data, checkpoint.unwrap_or_default());
+                }
                 Ok(None) => {}
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -64,32 +68,32 @@ impl Session {
     /// Takes up a session at its checkpoint.
     pub(crate) fn resume(tree: &Arc<Tree>, folder: &StoragePath) -> Result<Self> {
         let names = Names::of(folder)?;
-        let Some(data) = hold(&tree.disk, &names.data)? else {
-            return Err(Error::new(
-                match read_checkpoint(&tree.disk, &names)? {
-                    Some(_) => ErrorKind::Corrupt,
-                    None => ErrorKind::NotFound,
-                },
-                folder,
-            ));
-        };
-        if data.file().metadata().at(&names.data)?.len() == 0
-            && read_checkpoint(&tree.disk, &names)?.is_none()
-        {
-            return Err(Error::new(ErrorKind::NotFound, folder));
+        let data = hold(&tree.disk, &names.data)?;
+        let checkpoint = read_checkpoint(&tree.disk, &names)?;
+        match (data, checkpoint) {
+            (Some(data), Some(checkpoint)) => Self::held(tree, names, data, checkpoint),
+            (Some(data), None) if data.file().metadata().at(&names.data)?.len() > 0 => {
+                Self::held(tree, names, data, Checkpoint::default())
+            }
+            (None, Some(_)) => Err(Error::new(ErrorKind::Corrupt, folder)),
+            (_, None) => Err(Error::new(ErrorKind::NotFound, folder)),
         }
-        Self::held(tree, names, data)
     }
 
     /// The session whose data we hold, cut back to its checkpoint.
-    fn held(tree: &Arc<Tree>, names: Names, data: Writable) -> Result<Self> {
-        let checkpoint = read_checkpoint(&tree.disk, &names)?.unwrap_or_default();
-        let stored = data.file().metadata().at(&names.data)?.len();
+    fn held(
+        tree: &Arc<Tree>,
+        names: Names,
+        data: Writable,
+        checkpoint: Checkpoint,
+    ) -> Result<Self> {
+        let metadata = data.file().metadata().at(&names.data)?;
+        let (stored, links) = (metadata.len(), metadata.nlink());
         if stored < checkpoint.length {
             return Err(Error::new(ErrorKind::Corrupt, &names.data));
         }
         let mut session = Self::new(tree, names, data, checkpoint);
-        session.published = is_published(&tree.disk, &session.names, &session.data)?;
+        session.published = links > 1 || is_published(&tree.disk, &session.names)?;
         match session.published {
             true => session.part()?,
             false if stored > session.size => {
@@ -221,7 +225,7 @@ impl Session {
                 tree.place(target, |folder| {
                     tree.with_temporary(|temporary| {
                         self.lend(temporary)?;
-                        tree.disk.rename_into(temporary, folder, target)
+                        tree.disk.rename_at(temporary, folder.spot(target)?)
                     })
                 })
                 .map(|()| Published::Repaired)
@@ -229,7 +233,7 @@ impl Session {
             None => {
                 self.give_away()?;
                 tree.place(target, |folder| match self.is_ours()? {
-                    true => self.link_new(folder, target),
+                    true => self.link_new(folder.spot(target)?),
                     false => Err(io::ErrorKind::AlreadyExists.into()),
                 })
                 .map(|()| Published::New)
@@ -238,21 +242,21 @@ impl Session {
     }
 
     /// Links the bytes to a target that is free.
-    fn link_new(&self, folder: &OwnedFd, target: &StoragePath) -> io::Result<()> {
-        match self.tree.disk.link_into(&self.names.data, folder, target) {
+    fn link_new(&self, target: Spot<'_>) -> io::Result<()> {
+        match self.tree.disk.link(&self.names.data, target) {
             Err(error) if cannot_link(&error) => self.tree.with_temporary(|temporary| {
                 self.lend(temporary)?;
-                self.tree.disk.rename_new_into(temporary, folder, target)
+                self.tree.disk.rename_new_at(temporary, target)
             }),
             done => done,
         }
     }
 
     /// Lets the bytes have a further name, or a copy where there are no hard links.
-    fn lend(&self, temporary: &StoragePath) -> io::Result<()> {
+    fn lend(&self, temporary: Spot<'_>) -> io::Result<()> {
         match self.tree.disk.link(&self.names.data, temporary) {
             Err(error) if cannot_link(&error) => {
-                let copy = self.tree.disk.create(temporary)?;
+                let copy = self.tree.disk.create_at(temporary)?;
                 copy.copy_from(self.data.file(), self.size)?;
                 copy.sync()
             }
@@ -267,8 +271,10 @@ impl Session {
         self.sync_data()?;
         self.published = true;
         let (disk, names) = (&self.tree.disk, &self.names);
-        let marked = match disk.link(&names.data, &names.published) {
-            Err(error) if cannot_link(&error) => disk.create(&names.published).map(drop),
+        let folder = disk.folder(&names.folder)?;
+        let (data, mark) = (folder.spot(&names.data)?, folder.spot(&names.published)?);
+        let marked = match disk.link_at(data, mark) {
+            Err(error) if cannot_link(&error) => disk.create_at(mark).map(drop),
             marked => marked,
         };
         match marked {

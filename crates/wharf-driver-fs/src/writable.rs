@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, IoSlice, Read, Seek},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ pub(crate) struct Writable {
     pub(crate) id: FileId,
     pub(crate) trace: Option<Trace>,
     pub(crate) syncs: Arc<Syncs>,
+    pub(crate) identity: OnceLock<Identity>,
 }
 
 // === impl Writable ===
@@ -32,6 +33,15 @@ impl Writable {
     /// The open file, for what changes nothing.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Which file it is.
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        if let Some(known) = self.identity.get() {
+            return Ok(*known);
+        }
+        let identity = Identity::of(&self.file)?;
+        Ok(*self.identity.get_or_init(|| identity))
     }
 
     /// Writes pieces, one after the other, from `offset` on.
@@ -59,7 +69,7 @@ impl Writable {
 
     /// Makes the content durable, and all that is needed to read it.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.syncs.sync(Identity::of(&self.file)?, || {
+        self.syncs.sync(self.identity()?, || {
             take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
         })
     }

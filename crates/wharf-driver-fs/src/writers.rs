@@ -86,14 +86,13 @@ impl Marker {
     /// Locked before it can be found: who finds it without a lock may remove it.
     fn place(disk: &Disk) -> io::Result<Self> {
         let (tmp, writers) = (HIDDEN.tmp(), HIDDEN.writers());
-        disk.make_folder(&tmp)?;
-        disk.make_folder(&writers)?;
+        let (from, to) = (disk.make_folder(&tmp)?, disk.make_folder(&writers)?);
         let name = Uuid::new_v4().to_string();
         let at = |folder: &StoragePath| folder.join(&name).map_err(io::Error::other);
         let (hidden, seen) = (at(&tmp)?, at(&writers)?);
-        let file = disk.create_untraced(&hidden)?;
+        let file = disk.create_untraced(from.spot(&hidden)?)?;
         let locked = file.try_lock().is_ok();
-        disk.rename_untraced(&hidden, &seen)?;
+        disk.rename_untraced(from.spot(&hidden)?, to.spot(&seen)?)?;
         Ok(Self { name, locked: locked.then_some(file) })
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -190,6 +191,7 @@ impl<'a> Bench<'a> {
 
     fn round(&self, work: &Work, peer: &Peer, job: Option<&Arc<Job>>) -> Outcome<Round> {
         self.clear()?;
+        self.settle()?;
         if work.pace == Pace::Once {
             self.check_room()?;
         }
@@ -235,7 +237,10 @@ impl<'a> Bench<'a> {
         sleep(if job.is_some() { self.length.duration / 5 } else { REST });
         let memory = server.pid.map(processes::memory).unwrap_or_default();
         drop(server);
-        self.clear()?;
+        match work.unit {
+            Unit::Bytes => self.clear()?,
+            Unit::Turns => self.leave(),
+        }
         Ok(Round { tally, cpu, peak: memory.peak, settled: memory.now })
     }
 
@@ -277,15 +282,27 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Leaves what was pushed to a new store until the run ends. File systems are slow to make files for
+    /// minutes after many were removed, and the next server would pay for that.
+    fn leave(&self) {
+        self.empty.set(self.empty.get() + 1);
+    }
+
     /// Removes what was pushed to a new store.
     fn clear(&self) -> Outcome {
         let root = self.folder.join(format!("empty-{}", self.empty.get()));
         let root = self.bucket.as_ref().map_or(root.clone(), |bucket| bucket.folder(&root));
-        self.empty.set(self.empty.get() + 1);
+        self.leave();
         match root.exists() {
             true => Ok(std::fs::remove_dir_all(root)?),
             false => Ok(()),
         }
+    }
+
+    /// What another server left to be written is not the work of this one.
+    fn settle(&self) -> Outcome {
+        let done = Command::new("sync").arg("-f").arg(self.folder).status()?;
+        done.success().then_some(()).ok_or_else(|| format!("sync: {done}").into())
     }
 
     fn check_room(&self) -> Outcome {

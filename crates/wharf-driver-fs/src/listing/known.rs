@@ -2,13 +2,13 @@
 
 use std::{
     io,
-    os::fd::OwnedFd,
     time::{Duration, Instant, SystemTime},
 };
 
 use wharf_driver::EntryKind;
 
 use crate::{
+    folder::OpenFolder,
     identity::Seen,
     names::{Changes, Names},
     writers::Age,
@@ -65,11 +65,16 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 
 impl State {
     /// From here on, what we do is remembered for who reads the folder.
-    pub(super) fn begin(&mut self, open: &OwnedFd) -> io::Result<SystemTime> {
+    pub(super) fn begin(&mut self, open: &OpenFolder) -> io::Result<SystemTime> {
         let modified = Seen::of(open)?.modified;
         self.known = None;
         self.meanwhile = Some(Since { changes: Changes::new(), modified, unbroken: true });
         Ok(modified)
+    }
+
+    /// Whether it matters to anybody what happens to the folder.
+    pub(super) fn is_followed(&self) -> bool {
+        self.known.is_some() || self.meanwhile.is_some()
     }
 
     pub(super) fn is_certain(&self) -> bool {

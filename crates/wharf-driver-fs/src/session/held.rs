@@ -3,7 +3,6 @@
 use std::{
     fs::TryLockError,
     io::{self, Read},
-    os::unix::fs::MetadataExt,
 };
 
 use bytes::Bytes;
@@ -54,6 +53,9 @@ impl Names {
     }
 }
 
+/// No record of ours is longer.
+const USUAL: usize = 512;
+
 /// The last checkpoint of a session, whoever holds it.
 pub(crate) fn last_checkpoint(tree: &Tree, folder: &StoragePath) -> Result<Checkpoint> {
     Ok(read_checkpoint(&tree.disk, &Names::of(folder)?)?.unwrap_or_default())
@@ -77,7 +79,7 @@ fn read_record(disk: &Disk, path: &StoragePath) -> Result<Option<Bytes>> {
     let Some(file) = present(disk.read(path)).at(path)? else {
         return Ok(None);
     };
-    let mut record = Vec::new();
+    let mut record = Vec::with_capacity(USUAL);
     file.take(LARGEST as u64 + 1).read_to_end(&mut record).at(path)?;
     Ok(Some(record.into()))
 }
@@ -116,13 +118,11 @@ fn lock(data: &Writable, path: &StoragePath) -> Result<()> {
     }
 }
 
-pub(super) fn is_published(disk: &Disk, names: &Names, data: &Writable) -> Result<bool> {
-    let links = data.file().metadata().at(&names.data)?.nlink();
-    Ok(links > 1 || present(disk.describe(&names.published)).at(&names.published)?.is_some())
+pub(super) fn is_published(disk: &Disk, names: &Names) -> Result<bool> {
+    Ok(present(disk.identity_at(&names.published)).at(&names.published)?.is_some())
 }
 
 pub(super) fn is_at(disk: &Disk, path: &StoragePath, data: &Writable) -> io::Result<bool> {
-    let ours = data.file().metadata()?;
-    Ok(present(disk.describe(path))?
-        .is_some_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+    let ours = data.identity()?;
+    Ok(present(disk.identity_at(path))? == Some(ours))
 }
