@@ -71,13 +71,15 @@ impl Uploads {
         let content = anchor.content.clone();
         self.scope.driver().put(&anchor.file, content, PutMode::Draft).await.stored()?;
         let algorithm = options.algorithm.unwrap_or(Algorithm::Sha256);
-        if self.is_optimistic() && algorithm == Algorithm::Sha256 {
-            // Nothing has to be made where nothing is held.
-            return Ok(Writer::unopened(self.scope.clone(), id, started_at.into()));
+        let is_empty = self.is_optimistic() || options.size_hint == Some(0);
+        if is_empty && algorithm == Algorithm::Sha256 {
+            // Nothing has to be made before there are bytes.
+            let anchor = self.keeps(anchor);
+            return Ok(Writer::unopened(self.scope.clone(), id, started_at.into(), anchor));
         }
         let mut session = self.open(&id, options.size_hint, Hash::new(algorithm), anchor).await?;
-        if options.size_hint == Some(0) || algorithm != Algorithm::Sha256 {
-            // The next request finds the session begun, and knows what the client chose.
+        if algorithm != Algorithm::Sha256 {
+            // The next request knows what the client chose.
             session.mark().await?;
         }
         Ok(Writer::new(self.scope.clone(), id, started_at.into(), session))
@@ -102,9 +104,13 @@ impl Uploads {
         hash: Hash,
         anchor: Anchor,
     ) -> Session {
-        // Where nothing is held, a draft is as durable as anything else.
-        let anchor = Some(anchor).filter(|_| !self.is_optimistic());
-        Session::new(id.clone(), upload, hash, self.scope.options().resumable_digest, anchor)
+        let (resumable, anchor) = (self.scope.options().resumable_digest, self.keeps(anchor));
+        Session::new(id.clone(), upload, hash, resumable, anchor)
+    }
+
+    /// Where nothing is held, a draft is as durable as anything else.
+    fn keeps(&self, anchor: Anchor) -> Option<Anchor> {
+        Some(anchor).filter(|_| !self.is_optimistic())
     }
 
     /// Takes a session up where it was left.
@@ -113,8 +119,8 @@ impl Uploads {
             return self.join(id).await;
         }
         let started_at = self.started_at(id).await?;
-        let (upload, certain) = self.hold(id).await?;
-        if !certain && let Err(error) = self.started_at(id).await {
+        let upload = self.hold(id).await?;
+        if let Err(error) = self.started_at(id).await {
             if error.is_unknown() {
                 // It ended while we waited for it; what we just made is no session.
                 discard(self.scope.driver(), &layout::upload(&self.scope.name, id), upload).await?;
@@ -167,29 +173,20 @@ impl Uploads {
             .ok_or_else(|| ErrorKind::UploadUnknown(id.clone()).into())
     }
 
-    /// Becomes the one writer of a session. Says whether the session is certain to exist still: it
-    /// is if its bytes were there and nobody else had it.
-    async fn hold(&self, id: &UploadId) -> Result<(Box<dyn Upload>, bool)> {
+    /// Becomes the one writer of a session, or of what is left where one was: the caller has to look
+    /// whether it is still there.
+    async fn hold(&self, id: &UploadId) -> Result<Box<dyn Upload>> {
         let (driver, folder) = (self.scope.driver(), layout::upload(&self.scope.name, id));
         let deadline = Instant::now() + PATIENCE;
-        let mut certain = true;
         loop {
-            let held = match driver.resume_upload(&folder).await {
-                Err(error) if error.is_not_found() => {
-                    certain = false;
-                    driver.begin_upload(&folder, None).await
-                }
-                held => held,
-            };
-            match held {
+            match driver.begin_upload(&folder, None).await {
                 Err(error) if error.kind() == Stored::Busy => {
-                    certain = false;
                     if Instant::now() >= deadline {
                         return Err(Error::from(ErrorKind::UploadBusy(id.clone())).because(error));
                     }
                     sleep(PAUSE).await;
                 }
-                held => return Ok((held.stored()?, certain)),
+                held => return held.stored(),
             }
         }
     }

@@ -11,7 +11,10 @@ use wharf_core::{
     Repository, RequestContext,
 };
 use wharf_digest::{Algorithm, Digest};
-use wharf_driver_fs::{FsDriver, Options, trace::Trace};
+use wharf_driver_fs::{
+    FsDriver, Options,
+    trace::{Step, Trace},
+};
 use wharf_manifest::MediaType;
 use wharf_reference::{RepositoryName, Tag, TagOrDigest};
 use wharf_storage::{Options as StorageOptions, StorageNamespace};
@@ -62,6 +65,29 @@ async fn what_was_acknowledged_to_many_at_once_is_found_too() {
 async fn what_was_acknowledged_to_many_who_shared_all_syncs_is_found_too() {
     let recorder = Recorder::with(Options { crowd: Some(0), ..Options::default() });
     push_together(recorder, &["one", "two"]).await;
+}
+
+/// Nothing of it is on disk before that but a draft of its start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_durable_when_its_bytes_are() {
+    let recorder = Recorder::new();
+    let blobs = recorder.repository.blobs();
+    let options = CreateOptions { size_hint: Some(0), ..CreateOptions::default() };
+    let CreateOutcome::Upload(mut writer) = blobs.create(options).await.expect("it begins") else {
+        panic!("nothing was mounted")
+    };
+    let of_start = |step: &Step| match step {
+        Step::Rename(_, to) | Step::Link(_, to) => to.name() == Some("startedat"),
+        _ => false,
+    };
+    let starts = || recorder.trace.steps().iter().filter(|step| of_start(step)).count();
+    assert_eq!(starts(), 1);
+    assert!(!recorder.trace.steps().iter().any(|step| matches!(step, Step::SyncFile(_))));
+    writer.write(vec![1; 9 << 20].into()).await.expect("it is taken");
+    let id = writer.suspend().await.expect("it is saved").id;
+    assert_eq!(starts(), 2);
+    drop(writer);
+    assert_eq!(blobs.resume(&id).await.expect("it is taken up").size(), 9 << 20);
 }
 
 async fn push_together(mut recorder: Recorder, names: &[&'static str]) {
@@ -123,7 +149,10 @@ impl Recorder {
     async fn push_blob(&mut self, content: String) -> String {
         let (digest, size) = (Digest::sha256(content.as_bytes()), content.len());
         let blobs = self.repository.blobs();
-        let outcome = blobs.create(CreateOptions::default()).await.expect("it begins");
+        // As a client begins that sends its bytes later, and as one that sends them at once.
+        let size_hint = size.is_multiple_of(2).then_some(0);
+        let options = CreateOptions { size_hint, ..CreateOptions::default() };
+        let outcome = blobs.create(options).await.expect("it begins");
         let CreateOutcome::Upload(mut writer) = outcome else { panic!("nothing was mounted") };
         let (head, tail) = content.split_at(size / 2);
         writer.write(Bytes::copy_from_slice(head.as_bytes())).await.expect("it is taken");

@@ -49,6 +49,7 @@ macro_rules! namespace_suite {
                     no_piece_becomes_the_empty_blob
                     many_uneven_pieces_become_a_blob
                     a_suspended_session_goes_on
+                    a_session_may_begin_without_bytes
                     a_session_that_was_dropped_goes_on_where_it_stands
                     a_session_has_one_writer
                     a_wrong_digest_leaves_the_session_alive

@@ -87,8 +87,8 @@ fn read_record(disk: &Disk, path: &StoragePath) -> Result<Option<Bytes>> {
 /// Data that we hold, empty if there was none; `None` if it vanished meanwhile.
 pub(super) fn begin_data(disk: &Disk, names: &Names) -> Result<Option<Writable>> {
     let path = &names.data;
-    disk.make_folder(&names.folder).at(&names.folder)?;
-    match disk.create(path) {
+    let folder = disk.make_folder(&names.folder).at(&names.folder)?;
+    match folder.spot(path).and_then(|new| disk.create_at(new)) {
         Ok(data) => lock(&data, path).map(|()| Some(data)),
         Err(error) if is_taken(&error) => hold(disk, path),
         Err(error) => Err(error).at(path),

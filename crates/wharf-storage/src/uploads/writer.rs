@@ -18,7 +18,7 @@ use super::{
     batch::{Batch, Share},
     discard,
     hash::Hash,
-    session::Session,
+    session::{Anchor, Session},
 };
 use crate::{
     error::{StorageResult, UploadResult},
@@ -41,7 +41,7 @@ pub(crate) struct Writer {
 /// Where the session is.
 enum Stage {
     /// Not yet taken up: it was just made, and nothing was asked of it.
-    Unopened,
+    Unopened(Option<Anchor>),
     /// Here.
     Idle(Box<Session>),
     /// With the task that stores a batch.
@@ -66,8 +66,13 @@ impl Writer {
     }
 
     /// The writer of a new session, of which the driver need know nothing until bytes come.
-    pub(super) fn unopened(scope: Scope, id: UploadId, started_at: SystemTime) -> Self {
-        Self::at(scope, id, started_at, 0, Stage::Unopened)
+    pub(super) fn unopened(
+        scope: Scope,
+        id: UploadId,
+        started_at: SystemTime,
+        anchor: Option<Anchor>,
+    ) -> Self {
+        Self::at(scope, id, started_at, 0, Stage::Unopened(anchor))
     }
 
     fn at(scope: Scope, id: UploadId, started_at: SystemTime, size: u64, stage: Stage) -> Self {
@@ -89,7 +94,7 @@ impl Writer {
         }
         match mem::replace(&mut self.stage, Stage::Broken) {
             Stage::Idle(session) => Ok(*session),
-            Stage::Unopened => self.open().await,
+            Stage::Unopened(anchor) => self.open(anchor).await,
             Stage::Ended => {
                 self.stage = Stage::Ended;
                 Err(ErrorKind::UploadUnknown(self.id.clone()).into())
@@ -98,12 +103,12 @@ impl Writer {
         }
     }
 
-    async fn open(&self) -> Result<Session> {
+    async fn open(&self, anchor: Option<Anchor>) -> Result<Session> {
         let begun = self.scope.driver().begin_upload(&self.folder(), None).await;
         let upload = begun.of_upload(&self.id)?;
         let (hash, resumable) =
             (Hash::load(upload.checkpoint()), self.scope.options().resumable_digest);
-        Ok(Session::new(self.id.clone(), upload, hash, resumable, None))
+        Ok(Session::new(self.id.clone(), upload, hash, resumable, anchor))
     }
 
     /// [`Writer::settle`], with everything that was gathered.

@@ -74,6 +74,29 @@ pub async fn a_suspended_session_goes_on(registry: Registry) {
     assert_eq!(read(&repo, &digest).await.unwrap(), "0123456789");
 }
 
+pub async fn a_session_may_begin_without_bytes(registry: Registry) {
+    let repo = repository(&registry, "a");
+    let empty = || CreateOptions { size_hint: Some(0), ..CreateOptions::default() };
+    let id = begin(&repo, empty()).await.id().clone();
+    assert_eq!(repo.blobs().status(&id).await.unwrap().size, 0);
+    let mut writer = resume(&repo, &id).await;
+    write(&mut *writer, "0123").await;
+    assert_eq!(writer.suspend().await.unwrap().size, 4);
+    drop(writer);
+    let digest = Digest::sha256(b"0123");
+    assert_eq!(resume(&repo, &id).await.commit(&digest).await.unwrap().size, 4);
+    // Whoever begins it may go on, end it, or give it up.
+    let mut writer = begin(&repo, empty()).await;
+    write(&mut *writer, "45").await;
+    assert_eq!(writer.suspend().await.unwrap().size, 2);
+    writer.commit(&Digest::sha256(b"45")).await.unwrap();
+    begin(&repo, empty()).await.commit(&Digest::sha256(b"")).await.unwrap();
+    let mut writer = begin(&repo, empty()).await;
+    let id = writer.id().clone();
+    writer.cancel().await.unwrap();
+    assert_unknown(&repo, &id).await;
+}
+
 pub async fn a_session_that_was_dropped_goes_on_where_it_stands(registry: Registry) {
     let repo = repository(&registry, "a");
     let content = noise(1 << 20);
