@@ -11,7 +11,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,7 +27,7 @@ use crate::{
     driver::Options,
     fault::{is_absent, is_taken},
     folder::{OpenFolder, Spot},
-    identity::{Identity, Seen},
+    identity::{Identity, Recognised, Seen},
     listing::Listings,
     place::HIDDEN,
     private,
@@ -431,7 +431,7 @@ impl Disk {
 
     fn writable(&self, file: File, id: FileId) -> Writable {
         let (trace, syncs) = (self.trace.clone(), Arc::clone(&self.syncs));
-        Writable { file, id, trace, syncs, identity: OnceLock::new() }
+        Writable { file, id, trace, syncs, identity: Recognised::default() }
     }
 
     fn next_id(&self) -> FileId {

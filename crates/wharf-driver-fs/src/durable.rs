@@ -17,7 +17,6 @@ pub(crate) struct DurableFolders {
 /// A folder on the way to another one.
 struct Opened {
     path: StoragePath,
-    identity: Identity,
     folder: OpenFolder,
 }
 
@@ -38,38 +37,30 @@ impl DurableFolders {
         folder: OpenFolder,
     ) -> io::Result<()> {
         let way = self.way(disk, path, folder)?;
-        disk.sync_folders(way[0].identity, || {
+        disk.sync_folders(way[0].folder.identity()?, || {
             way.iter().try_for_each(|it| self.sync_one(disk, it))
         })?;
         // Only now: a folder is durable when the whole way to it is.
-        for Opened { path, identity, .. } in way.into_iter().rev().skip(1) {
-            self.known.insert(path, identity);
+        for Opened { path, folder } in way.into_iter().rev().skip(1) {
+            self.known.insert(path, folder.identity()?);
         }
         Ok(())
     }
 
     /// A folder, and those above it up to the first that is known to hold it durably.
     fn way(&self, disk: &Disk, path: &StoragePath, folder: OpenFolder) -> io::Result<Vec<Opened>> {
-        let mut way = vec![Opened::new(path.clone(), folder)?];
-        while let Some(Opened { path, identity, .. }) = way.last()
+        let mut way = vec![Opened { path: path.clone(), folder }];
+        while let Some(Opened { path, folder }) = way.last()
             && let Some(parent) = path.parent()
-            && self.known.get(path) != Some(*identity)
+            && self.known.get(path) != Some(folder.identity()?)
         {
             let folder = disk.folder(&parent)?;
-            way.push(Opened::new(parent, folder)?);
+            way.push(Opened { path: parent, folder });
         }
         Ok(way)
     }
 
     fn sync_one(&self, disk: &Disk, it: &Opened) -> io::Result<()> {
-        self.syncs.sync(it.identity, || disk.sync_folder(&it.path, &it.folder))
-    }
-}
-
-// === impl Opened ===
-
-impl Opened {
-    fn new(path: StoragePath, folder: OpenFolder) -> io::Result<Self> {
-        Ok(Self { path, identity: folder.identity()?, folder })
+        self.syncs.sync(it.folder.identity()?, || disk.sync_folder(&it.path, &it.folder))
     }
 }

@@ -1,20 +1,23 @@
 //! Open folders, and names in them.
+//!
+//! Several steps at one place ([`Spot`]) go through one open folder: none has to find the way again, and
+//! all of them mean the same folder, even if it is moved meanwhile. Whoever has to know that it is still
+//! there looks for it by its path, and compares who they are.
 
 use std::{
-    cell::OnceCell,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use wharf_driver::StoragePath;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, Recognised};
 
 /// An open folder, which finds out once which one it is.
 #[derive(Debug)]
 pub(crate) struct OpenFolder {
     open: OwnedFd,
-    identity: OnceCell<Identity>,
+    identity: Recognised,
 }
 
 /// A name in an open folder.
@@ -30,16 +33,12 @@ pub(crate) struct Spot<'a> {
 
 impl OpenFolder {
     pub(crate) fn new(open: OwnedFd) -> Self {
-        Self { open, identity: OnceCell::new() }
+        Self { open, identity: Recognised::default() }
     }
 
     /// Which folder it is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
-        if let Some(known) = self.identity.get() {
-            return Ok(*known);
-        }
-        let identity = Identity::of(&self.open)?;
-        Ok(*self.identity.get_or_init(|| identity))
+        self.identity.as_of(&self.open)
     }
 
     /// The name that a path has in this folder, which is its open parent; an error for the root, which

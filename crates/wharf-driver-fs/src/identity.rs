@@ -4,6 +4,7 @@ use std::{
     fs::{File, Metadata},
     io,
     os::{fd::AsFd, unix::fs::MetadataExt},
+    sync::OnceLock,
     time::SystemTime,
 };
 
@@ -15,6 +16,10 @@ pub(crate) struct Identity {
     inode: u64,
     born: Option<SystemTime>,
 }
+
+/// Which file or folder an open one is, found out once.
+#[derive(Debug, Default)]
+pub(crate) struct Recognised(OnceLock<Identity>);
 
 /// A folder at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,19 @@ impl Identity {
     /// Whether both are on the same file system.
     pub(crate) fn is_beside(&self, other: &Self) -> bool {
         self.device == other.device
+    }
+}
+
+// === impl Recognised ===
+
+impl Recognised {
+    /// Has to be asked about the same one each time.
+    pub(crate) fn as_of(&self, open: impl AsFd) -> io::Result<Identity> {
+        if let Some(known) = self.0.get() {
+            return Ok(*known);
+        }
+        let identity = Identity::of(open)?;
+        Ok(*self.0.get_or_init(|| identity))
     }
 }
 

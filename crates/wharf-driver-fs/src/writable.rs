@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, IoSlice, Read, Seek},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use wharf_content::FileRegion;
 use crate::{
     crowd::Syncs,
     direct,
-    identity::Identity,
+    identity::{Identity, Recognised},
     trace::{FileId, Step, Trace, take},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Writable {
     pub(crate) id: FileId,
     pub(crate) trace: Option<Trace>,
     pub(crate) syncs: Arc<Syncs>,
-    pub(crate) identity: OnceLock<Identity>,
+    pub(crate) identity: Recognised,
 }
 
 // === impl Writable ===
@@ -37,11 +37,7 @@ impl Writable {
 
     /// Which file it is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
-        if let Some(known) = self.identity.get() {
-            return Ok(*known);
-        }
-        let identity = Identity::of(&self.file)?;
-        Ok(*self.identity.get_or_init(|| identity))
+        self.identity.as_of(&self.file)
     }
 
     /// Writes pieces, one after the other, from `offset` on.

@@ -71,8 +71,8 @@ impl Uploads {
         let content = anchor.content.clone();
         self.scope.driver().put(&anchor.file, content, PutMode::Draft).await.stored()?;
         let algorithm = options.algorithm.unwrap_or(Algorithm::Sha256);
-        let is_empty = self.is_optimistic() || options.size_hint == Some(0);
-        if is_empty && algorithm == Algorithm::Sha256 {
+        let can_wait = self.is_optimistic() || options.size_hint == Some(0);
+        if can_wait && algorithm == Algorithm::Sha256 {
             // Nothing has to be made before there are bytes.
             let anchor = self.keeps(anchor);
             return Ok(Writer::unopened(self.scope.clone(), id, started_at.into(), anchor));

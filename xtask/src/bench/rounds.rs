@@ -22,7 +22,7 @@ use super::tls::Tls;
 use super::works::{Need, Pace, Stage, Task, Unit, Work};
 use super::writer::Writer;
 use super::{machine, processes};
-use crate::Outcome;
+use crate::{Outcome, process};
 
 /// How long the last turns may take after the time is over, and those of a work of one turn.
 const GRACE: Duration = Duration::from_secs(60);
@@ -42,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the disk has to have room for before a work of one turn.
 const ROOM: u64 = 12 << 30;
+
+/// What may be left on it before that by other works.
+const LEFT: u64 = 4 << 30;
 
 /// What all rounds share.
 pub(crate) struct Bench<'a> {
@@ -237,9 +240,10 @@ impl<'a> Bench<'a> {
         sleep(if job.is_some() { self.length.duration / 5 } else { REST });
         let memory = server.pid.map(processes::memory).unwrap_or_default();
         drop(server);
-        match work.unit {
-            Unit::Bytes => self.clear()?,
-            Unit::Turns => self.leave(),
+        if work.unit == Unit::Turns && self.may_leave()? {
+            self.leave();
+        } else {
+            self.clear()?;
         }
         Ok(Round { tally, cpu, peak: memory.peak, settled: memory.now })
     }
@@ -288,6 +292,11 @@ impl<'a> Bench<'a> {
         self.empty.set(self.empty.get() + 1);
     }
 
+    /// Whether it is files that would be left, and the disk has room for them.
+    fn may_leave(&self) -> Outcome<bool> {
+        Ok(self.bucket.is_none() && machine::room(self.folder)? >= ROOM + LEFT)
+    }
+
     /// Removes what was pushed to a new store.
     fn clear(&self) -> Outcome {
         let root = self.folder.join(format!("empty-{}", self.empty.get()));
@@ -301,8 +310,7 @@ impl<'a> Bench<'a> {
 
     /// What another server left to be written is not the work of this one.
     fn settle(&self) -> Outcome {
-        let done = Command::new("sync").arg("-f").arg(self.folder).status()?;
-        done.success().then_some(()).ok_or_else(|| format!("sync: {done}").into())
+        process::output(Command::new("sync").arg("-f").arg(self.folder), GRACE_ONCE).map(drop)
     }
 
     fn check_room(&self) -> Outcome {

@@ -53,7 +53,7 @@ impl Names {
     }
 }
 
-/// No record of ours is longer.
+/// Room for a record as it usually is.
 const USUAL: usize = 512;
 
 /// The last checkpoint of a session, whoever holds it.

@@ -21,9 +21,6 @@ const FULL: usize = 1 << 20;
 /// A batch is at least this large when it goes on its way before the end.
 const LEAST: usize = 64 << 10;
 
-/// A buffer of less is not kept.
-const KEPT: usize = 256 << 10;
-
 /// What all writers together may gather; as much again may be on its way to the disk. A few take whole
 /// batches; the more there are, the smaller their batches, so that a thousand clients that send slowly, or
 /// stop, do not cost a gigabyte.
@@ -76,8 +73,7 @@ impl Writers {
     /// A buffer with room for so much, if there is one.
     fn spare(&self, room: usize) -> Option<BytesMut> {
         let mut spare = self.0.spare();
-        let fits = spare.iter().position(|buffer| buffer.capacity() >= room)?;
-        Some(spare.swap_remove(fits))
+        if spare.last().is_some_and(|last| last.capacity() >= room) { spare.pop() } else { None }
     }
 }
 
@@ -167,7 +163,7 @@ impl Batch {
     /// Takes out what has room, and goes on with the rest.
     pub(super) fn take(&mut self) -> Bytes {
         let buffer = std::mem::take(&mut self.buffer);
-        match buffer.capacity() < KEPT {
+        match buffer.capacity() < FULL {
             true => buffer.freeze(),
             false => Bytes::from_owner(Loan { buffer, home: self.home.clone() }),
         }
