@@ -1,15 +1,11 @@
 //! Content that may live in memory, in a file, or on its way.
 
-use std::{fmt, io, pin::Pin};
+use std::{fmt, io};
 
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
 use futures_util::TryStreamExt;
 
-use crate::FileRegion;
-
-/// Pieces of content in order; an error ends it.
-pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+use crate::{ByteStream, FileRegion};
 
 /// What a read hands out.
 pub enum Content {

@@ -12,9 +12,13 @@
 //! ```
 
 mod content;
+mod pipe;
 mod range;
 mod region;
+mod stream;
 
-pub use content::{ByteStream, CollectError, Content};
+pub use content::{CollectError, Content};
+pub use pipe::{Pipe, Tap, Tapped};
 pub use range::{ByteRange, ChunkRange, RangeError, RangeSet};
 pub use region::FileRegion;
+pub use stream::{ByteStream, Handover};

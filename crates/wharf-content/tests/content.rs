@@ -4,7 +4,7 @@ use std::{fs::File, io, io::Write, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::stream;
-use wharf_content::{CollectError, Content, FileRegion};
+use wharf_content::{ByteStream, CollectError, Content, FileRegion};
 
 fn file(content: &[u8]) -> Arc<File> {
     let mut file = tempfile::tempfile().expect("a temporary file");
@@ -13,7 +13,7 @@ fn file(content: &[u8]) -> Arc<File> {
 }
 
 fn stream(pieces: Vec<io::Result<Bytes>>) -> Content {
-    Content::Stream(Box::pin(stream::iter(pieces)))
+    Content::Stream(ByteStream::new(stream::iter(pieces)))
 }
 
 fn hello() -> [Content; 3] {

@@ -32,6 +32,7 @@ mod body;
 mod fault;
 mod link;
 mod pool;
+mod socket;
 
 /// Makes the client of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +128,7 @@ impl Plain {
         link: Link,
         answer: http::Response<hyper::body::Incoming>,
     ) -> HttpResponse {
-        answer.map(|body| {
-            let body = Answered::new(body, link, to, Arc::clone(&self.pool));
-            HttpResponseBody::new(body)
-        })
+        Answered::over(answer, link, to, Arc::clone(&self.pool)).map(HttpResponseBody::new)
     }
 }
 

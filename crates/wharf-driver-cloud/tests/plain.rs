@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    future::poll_fn,
+    io::ErrorKind,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -22,6 +24,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+use wharf_content::{Handover, Pipe, Tap, Tapped};
 use wharf_driver_cloud::{Answer, Connector};
 
 /// Answers each request on each connection, and counts the connections.
@@ -41,6 +44,9 @@ const ANSWERS: &[(&str, &str)] = &[
 ];
 
 const LONG: usize = 3 << 20;
+
+/// No test waits longer for an answer.
+const LIMIT: Duration = Duration::from_secs(30);
 
 // === impl Server ===
 
@@ -180,6 +186,78 @@ async fn a_request_says_what_stores_want_to_hear() {
     assert!(answer.contains(&format!("\r\nhost: {host}\r\n")), "{answer}");
     assert!(answer.contains("\r\nuser-agent: me/1\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nabcd"), "{answer}");
+}
+
+/// Reads an answer from its socket, and past what was read before through a pipe.
+#[cfg(target_os = "linux")]
+async fn read_socket(mut tap: Box<dyn Tap>) -> (Vec<u8>, std::io::Result<()>) {
+    let pipe = Pipe::new().unwrap();
+    let (target, mut source) = tokio::net::UnixStream::pair().unwrap();
+    let mut all = Vec::new();
+    loop {
+        match poll_fn(|cx| tap.poll_next(cx, &pipe, 100_000)).await {
+            None => return (all, Ok(())),
+            Some(Err(error)) => return (all, Err(error)),
+            Some(Ok(Tapped::Bytes(bytes))) => all.extend_from_slice(&bytes),
+            Some(Ok(Tapped::Piped(len))) => {
+                let start = all.len();
+                all.resize(start + len, 0);
+                let mut at = start;
+                while at < all.len() {
+                    let drained = pipe.drain(&target, all.len() - at).unwrap();
+                    source.read_exact(&mut all[at..at + drained]).await.unwrap();
+                    at += drained;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn socket(answer: &HttpResponse) -> Option<Box<dyn Tap>> {
+    answer.extensions().get::<Handover>().unwrap().take()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_socket_of_an_answer_gives_what_its_body_would() {
+    let (server, client) = (Server::start().await, client());
+    for path in ["/long", "/short", "/long"] {
+        let answer = server.get(&client, path).await;
+        let (read, end) = timeout(LIMIT, read_socket(socket(&answer).unwrap())).await.unwrap();
+        end.unwrap();
+        let expected = if path == "/long" { vec![b'x'; LONG] } else { b"hello".to_vec() };
+        assert!(read == expected, "{path}: {} bytes", read.len());
+        assert!(socket(&answer).is_none());
+        let error = answer.into_body().bytes().await.unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Interrupted);
+    }
+    // And the connection is used again, by whoever reads a body or a socket.
+    assert_eq!(read(server.get(&client, "/short").await).await, "hello");
+    assert_eq!(server.connections(), 1);
+    let last = server.get(&client, "/last").await;
+    // There is a socket only if its end was not seen yet.
+    match socket(&last) {
+        Some(socket) => assert_eq!(read_socket(socket).await.0, b"ok"),
+        None => assert_eq!(read(last).await, "ok"),
+    }
+    assert_eq!(server.get(&client, "/short").await.status(), 200);
+    assert_eq!(server.connections(), 2);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_socket_that_breaks_is_an_error_and_what_has_no_length_has_no_socket() {
+    let (server, client) = (Server::start().await, client());
+    let answer = server.get(&client, "/cut").await;
+    let (came, end) = timeout(LIMIT, read_socket(socket(&answer).unwrap())).await.unwrap();
+    assert_eq!((&*came, end.unwrap_err().kind()), (&b"hello"[..], ErrorKind::UnexpectedEof));
+    let answer = server.get(&client, "/chunked").await;
+    assert!(socket(&answer).is_none());
+    assert_eq!(read(answer).await, "abc");
+    let answer = server.get(&client, "/long").await;
+    drop(socket(&answer));
+    assert_eq!(read(server.get(&client, "/short").await).await, "hello");
 }
 
 #[tokio::test]

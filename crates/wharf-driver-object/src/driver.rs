@@ -5,8 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::{GetOptions, GetRange, ObjectMeta, memory::InMemory};
-use wharf_content::{ByteRange, Content};
+use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, memory::InMemory, path::Path};
+use wharf_content::{ByteRange, ByteStream, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
     Opened, PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
@@ -21,6 +21,7 @@ use crate::{
     objects::Objects,
     orphans,
     pieces::full,
+    tap,
     upload::ObjectUpload,
 };
 
@@ -88,8 +89,17 @@ impl ObjectDriver {
         let options = GetOptions { range, if_match: meta.e_tag, ..GetOptions::default() };
         let result = self.objects.get(&key, options).await?;
         let (metadata, range) = (metadata(&result.meta), result.range.clone());
-        let content = Content::Stream(self.objects.body(&key, result).map_err(into_io).boxed());
+        let content = self.content(&key, result);
         Ok(Opened { metadata, range, content })
+    }
+}
+
+impl ObjectDriver {
+    /// The bytes of an answer.
+    fn content(&self, key: &Path, result: GetResult) -> Content {
+        let tap = tap::tap(&self.objects, key, &result);
+        let pieces = self.objects.body(key, result).map_err(into_io);
+        Content::Stream(ByteStream::new(pieces).with_tap(tap))
     }
 }
 
@@ -143,7 +153,7 @@ impl Driver for ObjectDriver {
         if range.is_some() && given.is_empty() {
             return Err(Error::new(ErrorKind::OutOfRange { size: metadata.size }, path));
         }
-        let content = Content::Stream(self.objects.body(&key, result).map_err(into_io).boxed());
+        let content = self.content(&key, result);
         Ok(Opened { metadata, range: given, content })
     }
 
@@ -273,6 +283,6 @@ fn metadata(meta: &ObjectMeta) -> Metadata {
     Metadata { size: meta.size, modified: meta.last_modified.into() }
 }
 
-fn into_io(error: Error) -> std::io::Error {
+pub(crate) fn into_io(error: Error) -> std::io::Error {
     std::io::Error::other(error)
 }

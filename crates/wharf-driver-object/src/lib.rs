@@ -53,6 +53,7 @@ mod upload;
 mod driver;
 mod flat;
 mod listing;
+mod tap;
 
 pub use assemble::ReadBack;
 pub use driver::ObjectDriver;

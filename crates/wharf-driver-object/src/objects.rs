@@ -208,7 +208,7 @@ impl Objects {
     }
 }
 
-fn no_answer(key: &(impl std::fmt::Display + ?Sized)) -> Error {
+pub(crate) fn no_answer(key: &(impl std::fmt::Display + ?Sized)) -> Error {
     Error::new(ErrorKind::Unavailable, key).because("no answer in time")
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::GetOptions;
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet};
-use wharf_content::Content;
+use wharf_content::{ByteStream, Content};
 use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
 
 use crate::{
@@ -425,7 +425,7 @@ impl Upload for ObjectUpload {
         });
         let open = stream::iter(buffer.chunks().to_vec()).map(Ok);
         let content = stored.try_flatten().chain(open).map_err(std::io::Error::other);
-        Ok(Content::Stream(content.boxed()))
+        Ok(Content::Stream(ByteStream::new(content)))
     }
 
     async fn publish(&mut self, target: &StoragePath) -> Result<Published> {

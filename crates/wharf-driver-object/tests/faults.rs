@@ -5,10 +5,11 @@
 
 mod support;
 
-use std::sync::LazyLock;
+use std::{future::poll_fn, sync::LazyLock};
 
 use bytes::Bytes;
 use support::{Fault, How, TestStore};
+use wharf_content::{ByteRange, Content, Pipe, Tapped};
 use wharf_driver::{Driver, Error, ErrorKind, PutMode, Result, StoragePath, Upload};
 use wharf_driver_object::Options;
 use wharf_testkit::driver_suite::{path, pattern};
@@ -155,6 +156,37 @@ async fn an_answer_that_is_lost_once_is_asked_for_again() {
     store.fail(Some(Fault { nth, lasting: false, how: How::After }));
     push_directly(&driver, FIRST + SECOND).await.unwrap();
     assert!(read(&driver).await.unwrap() == expected());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_socket_that_breaks_is_made_good_once_and_only_with_the_same_content() {
+    let content = pattern(3, 50_000);
+    for (breaks, changed, gets) in
+        [(usize::MAX, false, 1), (12_345, false, 2), (0, false, 2), (12_345, true, 2)]
+    {
+        let store = TestStore::new().over_sockets(breaks);
+        let driver = store.driver(Options::default());
+        driver.put(&blob(), content.clone(), PutMode::Overwrite).await.unwrap();
+        store.calls();
+        let opened = driver.open(&blob(), Some(ByteRange::From(10_000))).await.unwrap();
+        let Content::Stream(stream) = opened.content else { panic!("objects are streams") };
+        let mut tap = stream.into_tap().unwrap();
+        if changed {
+            driver.put(&blob(), pattern(4, 50_000), PutMode::Overwrite).await.unwrap();
+        }
+        let (pipe, mut read) = (Pipe::new().unwrap(), Vec::new());
+        let end = loop {
+            match poll_fn(|cx| tap.poll_next(cx, &pipe, 1 << 20)).await {
+                Some(Ok(Tapped::Bytes(bytes))) => read.extend_from_slice(&bytes),
+                end => break end,
+            }
+        };
+        assert!(content[10_000..].starts_with(&read));
+        assert_eq!((end.is_none(), read.len() == 40_000), (!changed, !changed), "{breaks}");
+        let calls = store.calls();
+        assert_eq!(calls.iter().filter(|call| **call == "get").count(), gets, "{calls:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

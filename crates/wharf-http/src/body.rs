@@ -9,11 +9,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::Stream as _;
 use http_body::{Frame, SizeHint};
-use wharf_content::{ByteStream, Content, FileRegion};
+use wharf_content::{ByteStream, Content, FileRegion, Pipe, Tap, Tapped};
 
 use crate::{
-    region::{ReadBudget, RegionReader},
+    region::{ReadBudget, Reader, RegionReader},
+    sendfile::PipeRegion,
     traffic::Counted,
     window::Window,
 };
@@ -46,10 +48,33 @@ pub enum Payload {
 
 /// A stream of which the length is known; another length is an error.
 pub struct Measured {
-    stream: ByteStream,
+    source: Source,
     rest: u64,
     window: Window,
+    budget: Arc<ReadBudget>,
 }
+
+/// Where the bytes of a stream come from.
+enum Source {
+    /// From itself, and whether its socket may be had was not asked yet.
+    Untried(ByteStream),
+    Stream(ByteStream),
+    /// Out of a socket, through a pipe.
+    Tap(Box<dyn Tap>, Arc<Pipe>, Reader),
+    /// Nothing comes any more.
+    Ended,
+}
+
+/// A piece for a connection that sends pipes by better means.
+pub(crate) enum Piped {
+    /// Bytes.
+    Bytes(Bytes),
+    /// What is in a pipe.
+    Region(PipeRegion),
+}
+
+/// For less than this a pipe costs more than it saves, in bytes.
+const WORTH_A_PIPE: u64 = 256 << 10;
 
 /// Watches a body until it is dropped.
 pub(crate) trait Witness: Send {
@@ -88,6 +113,15 @@ impl Body {
             witness.taken(region.len());
         }
         Some(region)
+    }
+
+    /// What comes next, for a connection that sends pipes by better means.
+    pub(crate) fn poll_piped(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piped>>> {
+        let piece = ready!(self.payload.poll_piped(cx));
+        if let (Some(witness), Some(Ok(piece))) = (&mut self.witness, &piece) {
+            witness.taken(piece.len());
+        }
+        Poll::Ready(piece)
     }
 
     /// Lets the request count until this is sent.
@@ -148,7 +182,7 @@ impl Payload {
         match content {
             Content::Bytes(bytes) => Self::Bytes(bytes),
             Content::File(region) => Self::File(RegionReader::new(region, budget)),
-            Content::Stream(stream) => Self::Stream(Measured::new(stream, len)),
+            Content::Stream(stream) => Self::Stream(Measured::new(stream, len, budget)),
         }
     }
 
@@ -180,8 +214,24 @@ impl Payload {
         match self {
             Self::Empty | Self::Bytes(_) => false,
             Self::File(reader) => reader.is_reading(),
-            Self::Stream(stream) => stream.window.has_room(),
+            Self::Stream(stream) => stream.is_starved(),
             Self::Parts(parts) => parts.front().is_some_and(Self::is_starved),
+        }
+    }
+
+    fn poll_piped(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piped>>> {
+        match self {
+            Self::Stream(stream) => stream.poll_piped(cx),
+            Self::Parts(parts) => {
+                while let Some(part) = parts.front_mut() {
+                    match ready!(part.poll_piped(cx)) {
+                        Some(piece) => return Poll::Ready(Some(piece)),
+                        None => drop(parts.pop_front()),
+                    }
+                }
+                Poll::Ready(None)
+            }
+            _ => self.poll_next(cx).map(|piece| piece.map(|piece| piece.map(Piped::Bytes))),
         }
     }
 
@@ -207,11 +257,30 @@ impl Payload {
     }
 }
 
+// === impl Piped ===
+
+impl Piped {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Region(region) => region.len(),
+        }
+    }
+}
+
 // === impl Measured ===
 
 impl Measured {
-    fn new(stream: ByteStream, rest: u64) -> Self {
-        Self { stream, rest, window: Window::default() }
+    fn new(stream: ByteStream, rest: u64, budget: &Arc<ReadBudget>) -> Self {
+        let (source, budget) = (Source::Untried(stream), Arc::clone(budget));
+        Self { source, rest, window: Window::default(), budget }
+    }
+
+    fn is_starved(&self) -> bool {
+        match self.source {
+            Source::Tap(..) => self.window.is_empty(),
+            _ => self.window.has_room(),
+        }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
@@ -219,17 +288,73 @@ impl Measured {
             return Poll::Ready(None);
         }
         ready!(self.window.poll_room(cx));
-        let piece = match ready!(self.stream.as_mut().poll_next(cx)) {
-            Some(Ok(piece)) if piece.len() as u64 <= self.rest => {
-                self.rest -= piece.len() as u64;
-                return Poll::Ready(Some(Ok(self.window.hold(piece))));
+        let piece = match &mut self.source {
+            Source::Untried(stream) | Source::Stream(stream) => {
+                ready!(Pin::new(stream).poll_next(cx))
             }
-            Some(Ok(_)) => Err(io::Error::other("stored content is longer than expected")),
-            Some(Err(error)) => Err(error),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+            // Who took it by a pipe does not take it in any other way.
+            Source::Tap(..) | Source::Ended => None,
         };
-        self.rest = 0;
+        let piece = self.measure(piece, Bytes::len).map(|bytes| self.window.hold(bytes));
         Poll::Ready(Some(piece))
+    }
+
+    /// [`Measured::poll_next`], through a pipe if there is a socket behind it.
+    fn poll_piped(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piped>>> {
+        self.source.tap(self.rest, &self.budget);
+        let Source::Tap(tap, pipe, reader) = &mut self.source else {
+            return self.poll_next(cx).map(|piece| piece.map(|piece| piece.map(Piped::Bytes)));
+        };
+        if self.rest == 0 {
+            return Poll::Ready(None);
+        }
+        // Out of a pipe that is not empty nobody could tell what is missing.
+        ready!(self.window.poll_empty(cx));
+        let rest = usize::try_from(self.rest).unwrap_or(usize::MAX);
+        let most = rest.min(reader.aside()).min(Pipe::ROOM);
+        let (piece, pipe) = (ready!(tap.poll_next(cx, pipe, most)), Arc::clone(pipe));
+        let piece = self.measure(piece, Tapped::len).map(|piece| match piece {
+            Tapped::Bytes(bytes) => Piped::Bytes(self.window.hold(bytes)),
+            Tapped::Piped(len) => Piped::Region(PipeRegion::new(&pipe, len, self.window.enter())),
+        });
+        Poll::Ready(Some(piece))
+    }
+
+    /// Counts a piece, after which there is nothing more if it is not what was expected.
+    fn measure<T>(
+        &mut self,
+        piece: Option<io::Result<T>>,
+        len: impl Fn(&T) -> usize,
+    ) -> io::Result<T> {
+        let failure = match piece {
+            Some(Ok(piece)) if len(&piece) as u64 <= self.rest => {
+                self.rest -= len(&piece) as u64;
+                return Ok(piece);
+            }
+            Some(Ok(_)) => io::Error::other("stored content is longer than expected"),
+            Some(Err(error)) => error,
+            None => io::ErrorKind::UnexpectedEof.into(),
+        };
+        (self.rest, self.source) = (0, Source::Ended);
+        Err(failure)
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Asks for the socket, once, if it is worth it.
+    fn tap(&mut self, len: u64, budget: &Arc<ReadBudget>) {
+        let Self::Untried(_) = self else { return };
+        let Self::Untried(stream) = std::mem::replace(self, Self::Ended) else { return };
+        let pipe = (len >= WORTH_A_PIPE).then(Pipe::new).and_then(Result::ok);
+        *self = match pipe {
+            None => Self::Stream(stream),
+            Some(pipe) => match stream.into_tap() {
+                Ok(tap) => Self::Tap(tap, Arc::new(pipe), budget.enter()),
+                Err(stream) => Self::Stream(stream),
+            },
+        };
     }
 }
 
@@ -243,7 +368,8 @@ mod tests {
     fn measured(pieces: &[&'static str], rest: u64) -> Payload {
         let pieces: Vec<_> =
             pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
-        Payload::Stream(Measured::new(Box::pin(stream::iter(pieces)), rest))
+        let stream = ByteStream::new(stream::iter(pieces));
+        Payload::Stream(Measured::new(stream, rest, &ReadBudget::new(1 << 20)))
     }
 
     async fn read(payload: Payload) -> io::Result<Bytes> {

@@ -34,6 +34,9 @@ pub struct ReadBudget {
     used: AtomicU64,
 }
 
+/// One of those who read, until it is dropped.
+pub(crate) struct Reader(Arc<ReadBudget>);
+
 /// Reads one region. It counts as a reader from its first read on.
 pub struct RegionReader {
     rest: FileRegion,
@@ -48,7 +51,7 @@ pub struct RegionReader {
 
 /// The buffers of one reader, to be read into again.
 struct Buffers {
-    budget: Arc<ReadBudget>,
+    reader: Reader,
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -84,9 +87,35 @@ impl ReadBudget {
         (self.total / pieces).min(left / 16).clamp(Self::SMALLEST, Self::LARGEST)
     }
 
+    /// Counts one more reader.
+    pub(crate) fn enter(self: &Arc<Self>) -> Reader {
+        self.readers.fetch_add(1, Ordering::Relaxed);
+        Reader(Arc::clone(self))
+    }
+
+    /// The bytes that the kernel may keep of an answer at once, where they never are in our memory.
+    fn aside(&self) -> u64 {
+        (self.total / self.readers().max(1)).max(Self::SMALLEST)
+    }
+
     /// The readers that are at work.
     pub fn readers(&self) -> u64 {
         self.readers.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// A fair part of the memory of the kernel, in bytes.
+    pub(crate) fn aside(&self) -> usize {
+        usize::try_from(self.0.aside()).unwrap_or(usize::MAX)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -200,12 +229,15 @@ impl fmt::Debug for RegionReader {
 
 impl Buffers {
     fn new(budget: &Arc<ReadBudget>) -> Arc<Self> {
-        budget.readers.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { budget: Arc::clone(budget), spare: Mutex::default() })
+        Arc::new(Self { reader: budget.enter(), spare: Mutex::default() })
     }
 
     fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn budget(&self) -> &ReadBudget {
+        &self.reader.0
     }
 
     fn take(&self) -> Vec<u8> {
@@ -214,15 +246,9 @@ impl Buffers {
 
     /// Keeps a buffer; one that has become too large, as more readers have come, is freed.
     fn give_back(&self, buffer: Vec<u8>) {
-        if buffer.capacity() as u64 <= self.budget.piece() {
+        if buffer.capacity() as u64 <= self.budget().piece() {
             self.spare().push(buffer);
         }
-    }
-}
-
-impl Drop for Buffers {
-    fn drop(&mut self) {
-        self.budget.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -249,7 +275,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.buffers.budget.used.fetch_sub(self.len, Ordering::Relaxed);
+        self.buffers.budget().used.fetch_sub(self.len, Ordering::Relaxed);
         self.buffers.give_back(std::mem::take(&mut self.buffer));
     }
 }
@@ -268,6 +294,17 @@ mod tests {
 
     async fn next(reader: &mut RegionReader) -> Option<io::Result<Bytes>> {
         poll_fn(|cx| reader.poll_next(cx)).await
+    }
+
+    #[test]
+    fn what_the_kernel_keeps_for_many_is_no_more_than_for_few() {
+        let budget = ReadBudget::new(64 << 20);
+        let first = budget.enter();
+        assert_eq!(first.aside(), 64 << 20);
+        let others: Vec<_> = (1..1024).map(|_| budget.enter()).collect();
+        assert_eq!(first.aside(), 64 << 10);
+        drop(others);
+        assert_eq!(first.aside(), 64 << 20);
     }
 
     #[tokio::test]

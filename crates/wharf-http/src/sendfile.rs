@@ -1,5 +1,5 @@
-//! Plain TCP over which regions of files are sent by the kernel: sendfile(2), no byte of them in our
-//! memory.
+//! Plain TCP over which regions of files, and what came in over another socket, are sent by the kernel:
+//! sendfile(2) and splice(2), no byte of them in our memory.
 //!
 //! hyper writes what the pieces of a body show it. A [`FileBody`] shows, for a region of a file, a
 //! slice of a placeholder, and puts the region itself on a queue that it shares with its
@@ -15,8 +15,10 @@
 mod body;
 pub(crate) mod pages;
 mod queue;
+mod region;
 mod stream;
 
 pub(crate) use body::FileBody;
 pub(crate) use queue::Regions;
+pub(crate) use region::{PipeRegion, Region};
 pub(crate) use stream::Stream;

@@ -50,6 +50,19 @@ impl Window {
         if self.has_room() { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Ready when no piece is left.
+    pub(crate) fn poll_empty(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_empty() {
+            return Poll::Ready(());
+        }
+        self.0.waiting.register(cx.waker());
+        if self.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.used.load(Ordering::Acquire) == 0
+    }
+
     pub(crate) fn has_room(&self) -> bool {
         self.0.used.load(Ordering::Acquire) < PIECES
     }

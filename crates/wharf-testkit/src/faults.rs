@@ -22,6 +22,7 @@ use wharf_driver::{
 };
 
 mod flat;
+mod socket;
 
 /// Wraps a driver and fails where it is told to.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct FaultyDriver {
     /// How many files a list of all below a folder has at most.
     gives: usize,
     watches: bool,
+    /// After how many bytes the socket of a content breaks, if content comes over sockets.
+    sockets: Option<usize>,
 }
 
 /// What fails; shared with the sessions of the driver.
@@ -108,7 +111,8 @@ impl FaultyDriver {
     /// Wraps a driver; nothing fails yet.
     pub fn new(inner: Arc<dyn Driver>) -> Self {
         let remote = inner.capabilities().remote;
-        Self { inner, faults: Arc::default(), remote, gives: 1000, watches: false }
+        let faults = Arc::default();
+        Self { inner, faults, remote, gives: 1000, watches: false, sockets: None }
     }
 
     /// Has each call be a request to another machine, which is worth counting and lists as stores of
@@ -129,6 +133,12 @@ impl FaultyDriver {
     #[must_use]
     pub fn watching(self) -> Self {
         Self { watches: true, ..self }
+    }
+
+    /// Has all content come in over sockets, each of which breaks after so many bytes.
+    #[must_use]
+    pub fn over_sockets(self, bytes: usize) -> Self {
+        Self { sockets: Some(bytes), ..self }
     }
 
     /// The switch for its faults.
@@ -248,7 +258,13 @@ impl Driver for FaultyDriver {
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {
-        self.faults.run(Call::Open, path, self.inner.open(path, range)).await
+        let mut opened = self.faults.run(Call::Open, path, self.inner.open(path, range)).await?;
+        if let Some(bytes) = self.sockets {
+            let content = socket::over_socket(opened.content, bytes).await;
+            opened.content =
+                content.map_err(|error| Error::new(ErrorKind::Other, path).because(error))?;
+        }
+        Ok(opened)
     }
 
     async fn stat(&self, path: &StoragePath) -> Result<Metadata> {

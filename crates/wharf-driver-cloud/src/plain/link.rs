@@ -7,11 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, uri::Authority};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{Builder, Connection, SendRequest},
+    client::conn::http1::{Builder, Connection, Parts, SendRequest},
 };
 use hyper_util::rt::TokioIo;
 use object_store::client::{HttpError, HttpErrorKind, HttpRequest, HttpRequestBody};
@@ -52,9 +53,25 @@ impl Link {
             Err(late) => return Err(failed(late.into())),
         };
         stream.set_nodelay(true).map_err(failed)?;
+        Self::over(stream).await
+    }
+
+    /// Over a socket on which nothing is under way.
+    pub(super) async fn over(stream: TcpStream) -> Result<Self, HttpError> {
         let made = Builder::new().max_buf_size(PIECE).handshake(TokioIo::new(stream)).await;
         let (requests, connection) = made.map_err(fault)?;
         Ok(Self { requests, connection: Some(connection) })
+    }
+
+    /// Whether it has not come to its end.
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// The socket, and what was read from it and not yet handed on; `None` if it has come to its end.
+    pub(super) fn into_socket(self) -> Option<(TcpStream, Bytes)> {
+        let Parts { io, read_buf, .. } = self.connection?.into_parts();
+        Some((io.into_inner(), read_buf))
     }
 
     /// Moves bytes in both directions, as far as they go.

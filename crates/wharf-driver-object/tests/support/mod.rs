@@ -9,18 +9,21 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-    UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result, UploadPart,
     list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore},
     memory::InMemory,
     path::Path,
 };
+use wharf_content::{Handover, Pipe, Tap, Tapped};
 use wharf_driver_object::{ObjectDriver, Options, Store};
 
 /// A store under observation. Clones share it.
@@ -38,6 +41,8 @@ pub struct TestStore {
 struct Watch {
     calls: Mutex<Vec<&'static str>>,
     fault: Mutex<Option<Fault>>,
+    /// Whether the sockets behind answers can be had; they break after so many bytes.
+    sockets: Mutex<Option<usize>>,
     /// Makes requests wait for one another; 0 does not.
     schedule: AtomicU64,
 }
@@ -89,6 +94,33 @@ impl TestStore {
     pub fn scheduled(self, seed: u64) -> Self {
         self.watch.schedule.store(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, Relaxed);
         self
+    }
+
+    /// As a store whose sockets can be had, and break after so many bytes.
+    pub fn over_sockets(self, bytes: usize) -> Self {
+        *self.watch.sockets.lock().unwrap() = Some(bytes);
+        self
+    }
+
+    /// Adds the socket to an answer.
+    async fn hand_over(&self, mut result: GetResult) -> Result<GetResult> {
+        let Some(breaks) = *self.watch.sockets.lock().unwrap() else { return Ok(result) };
+        let (meta, range) = (result.meta.clone(), result.range.clone());
+        let mut rest = result.bytes().await?;
+        let all = rest.clone();
+        rest.truncate(breaks);
+        let socket = Mutex::new(Some(Socket { rest, breaks: breaks < all.len() }));
+        let take = move || Some(Box::new(socket.lock().unwrap().take()?) as Box<dyn Tap>);
+        let stream = futures_util::stream::iter([Ok(all)]).boxed();
+        result = GetResult {
+            payload: GetResultPayload::Stream(stream),
+            meta,
+            range,
+            attributes: Default::default(),
+            extensions: Default::default(),
+        };
+        result.extensions.insert(Handover::new(take));
+        Ok(result)
     }
 
     pub fn store(&self) -> Store {
@@ -203,7 +235,8 @@ impl ObjectStore for TestStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let name = if options.head { "head" } else { "get" };
-        self.call(name, self.inner.get_opts(location, options)).await
+        let result = self.call(name, self.inner.get_opts(location, options)).await?;
+        if name == "head" { Ok(result) } else { self.hand_over(result).await }
     }
 
     fn delete_stream(
@@ -295,6 +328,28 @@ impl TestStore {
         }
         let page_token = rest.next().and(last);
         PaginatedListResult { result, page_token }
+    }
+}
+
+/// What is to come, a thousand bytes at a time, and whether it breaks then.
+struct Socket {
+    rest: Bytes,
+    breaks: bool,
+}
+
+impl Tap for Socket {
+    fn poll_next(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &Pipe,
+        most: usize,
+    ) -> Poll<Option<std::io::Result<Tapped>>> {
+        let next = self.rest.split_to(1000.min(most).min(self.rest.len()));
+        Poll::Ready(match (next.is_empty(), self.breaks) {
+            (false, _) => Some(Ok(Tapped::Bytes(next))),
+            (true, true) => Some(Err(std::io::ErrorKind::ConnectionReset.into())),
+            (true, false) => None,
+        })
     }
 }
 

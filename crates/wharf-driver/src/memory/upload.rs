@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
-use wharf_content::Content;
+use wharf_content::{ByteStream, Content};
 
 use crate::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
 
@@ -107,7 +107,8 @@ impl Upload for MemoryUpload {
 
     async fn read_back(&mut self) -> Result<Content> {
         self.kept(&mut self.store.lock())?;
-        Ok(Content::Stream(Box::pin(stream::iter(self.pieces.clone().into_iter().map(Ok)))))
+        let pieces = stream::iter(self.pieces.clone().into_iter().map(Ok));
+        Ok(Content::Stream(ByteStream::new(pieces)))
     }
 
     async fn publish(&mut self, target: &StoragePath) -> Result<Published> {

@@ -196,6 +196,7 @@ mod tests {
     use std::io::Write as _;
 
     use futures_util::stream;
+    use wharf_content::ByteStream;
 
     use super::*;
 
@@ -213,7 +214,7 @@ mod tests {
         let bytes = part(&whole, &(3..5)).unwrap().collect(10).await.unwrap();
         assert_eq!(bytes, "34");
         assert!(part(&whole, &(3..11)).is_none());
-        assert!(part(&Content::Stream(Box::pin(stream::empty())), &(0..1)).is_none());
+        assert!(part(&Content::Stream(ByteStream::new(stream::empty())), &(0..1)).is_none());
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::{
 use http_body::{Frame, SizeHint};
 
 use super::{
-    Regions,
+    Region, Regions,
     queue::{LONGEST, Piece},
 };
-use crate::Body;
+use crate::{Body, body::Piped};
 
 /// The body of an answer over a [`Stream`](super::Stream).
 pub(crate) struct FileBody {
@@ -26,6 +26,13 @@ impl FileBody {
     /// This body, sent by the connection that has these regions.
     pub(crate) fn new(body: Body, regions: Regions) -> Self {
         Self { body, regions }
+    }
+
+    fn piece(&self, piped: Piped) -> Piece {
+        match piped {
+            Piped::Bytes(bytes) => Piece::Bytes(bytes),
+            Piped::Region(region) => self.regions.push(Region::Pipe(region)),
+        }
     }
 
     /// The body itself.
@@ -44,10 +51,11 @@ impl http_body::Body for FileBody {
     ) -> Poll<Option<io::Result<Frame<Piece>>>> {
         let this = self.get_mut();
         if let Some(region) = this.body.take_region(LONGEST) {
-            return Poll::Ready(Some(Ok(Frame::data(this.regions.push(region)))));
+            return Poll::Ready(Some(Ok(Frame::data(this.regions.push(region.into())))));
         }
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Piece::Bytes))))
+        let piece = ready!(this.body.poll_piped(cx));
+        let piece = piece.map(|piece| piece.map(|piece| this.piece(piece)));
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

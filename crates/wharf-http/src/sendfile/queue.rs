@@ -8,7 +8,8 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use wharf_content::FileRegion;
+
+use super::Region;
 
 /// The regions that wait to be sent over one connection, in order.
 #[derive(Clone, Default)]
@@ -16,7 +17,7 @@ pub(crate) struct Regions(Arc<Mutex<Queue>>);
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<FileRegion>,
+    waiting: VecDeque<Region>,
     /// Bytes of regions that were sent, and of which their piece does not know yet.
     sent: usize,
     /// A piece was used without being sent: what the connection would write is not to be trusted.
@@ -52,7 +53,7 @@ pub(super) fn is_placeholder(slice: &[u8]) -> bool {
 
 impl Regions {
     /// Puts a region on the queue, and makes the piece that stands for it.
-    pub(super) fn push(&self, region: FileRegion) -> Piece {
+    pub(super) fn push(&self, region: Region) -> Piece {
         let rest = usize::try_from(region.len()).expect("regions of a piece are short");
         self.queue().waiting.push_back(region);
         Piece::Region(Standin { rest, regions: self.clone() })
@@ -67,7 +68,7 @@ impl Regions {
     }
 
     /// The region that is sent next.
-    pub(super) fn front(&self) -> io::Result<FileRegion> {
+    pub(super) fn front(&self) -> io::Result<Region> {
         let front = self.queue().waiting.front().cloned();
         front.ok_or_else(|| io::Error::other("no region of a file is to be sent"))
     }
@@ -78,7 +79,7 @@ impl Regions {
         queue.sent += len;
         if let Some(front) = queue.waiting.front_mut() {
             front.split_front(len as u64);
-            if front.is_empty() {
+            if front.len() == 0 {
                 queue.waiting.pop_front();
             }
         }
@@ -154,10 +155,12 @@ impl Drop for Standin {
 
 #[cfg(test)]
 mod tests {
+    use wharf_content::FileRegion;
+
     use super::*;
 
-    fn region(len: usize) -> FileRegion {
-        FileRegion::new(Arc::new(tempfile::tempfile().unwrap()), 0, len as u64)
+    fn region(len: usize) -> Region {
+        FileRegion::new(Arc::new(tempfile::tempfile().unwrap()), 0, len as u64).into()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::{io::Interest, net::TcpStream, task::JoinHandle};
 use wharf_content::FileRegion;
 
-use super::{Regions, pages, queue::is_placeholder};
+use super::{Region, Regions, pages, queue::is_placeholder};
 use crate::protocol::Ahead;
 
 /// A TCP connection that sends the regions of its queue where it meets the placeholder.
@@ -62,10 +62,10 @@ impl Stream {
         }
         let mut region = self.regions.front()?;
         let region = region.split_front(most as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
-        ready!(self.poll_warm(cx, &region))?;
-        let sent = ready!(self.poll_io(cx, |tcp| pages::send(tcp, &region)));
-        self.cold = Cold::Unknown;
-        let sent = sent?;
+        let sent = match &region {
+            Region::File(region) => ready!(self.poll_file(cx, region))?,
+            Region::Pipe(region) => ready!(self.poll_io(cx, |tcp| region.send(tcp)))?,
+        };
         if sent == 0 {
             let message = "a file became shorter while it was sent";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, message)));
@@ -73,6 +73,13 @@ impl Stream {
         self.regions.sent(sent);
         self.burst += sent;
         Poll::Ready(Ok(sent))
+    }
+
+    fn poll_file(&mut self, cx: &mut Context<'_>, region: &FileRegion) -> Poll<io::Result<usize>> {
+        ready!(self.poll_warm(cx, region))?;
+        let sent = ready!(self.poll_io(cx, |tcp| pages::send(tcp, region)));
+        self.cold = Cold::Unknown;
+        Poll::Ready(sent)
     }
 
     /// Ready when the region can be sent without waiting for the disk.

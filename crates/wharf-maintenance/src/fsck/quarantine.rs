@@ -57,8 +57,8 @@ async fn copied(
 fn pieces(content: Content) -> ByteStream {
     use futures_util::stream;
     match content {
-        Content::Bytes(bytes) => Box::pin(stream::once(async { Ok(bytes) })),
-        Content::File(region) => Box::pin(stream::try_unfold(region, async |mut region| {
+        Content::Bytes(bytes) => ByteStream::new(stream::once(async { Ok(bytes) })),
+        Content::File(region) => ByteStream::new(stream::try_unfold(region, async |mut region| {
             let Some(front) = region.split_front(PIECE) else { return Ok(None) };
             Ok(Some((front.read().await?, region)))
         })),
