@@ -26,6 +26,8 @@ mod error;
 mod grammar;
 mod hex;
 pub mod hmac;
+#[cfg(target_arch = "x86_64")]
+mod pair;
 mod set;
 mod state;
 mod verifier;

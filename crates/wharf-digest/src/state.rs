@@ -31,7 +31,8 @@ const VERSION: u8 = 1;
 
 const CHECKSUM: usize = 8;
 
-/// Where a hasher keeps what its state must agree with.
+/// Where a hasher keeps what its state must agree with. Its chaining values, little endian, come
+/// first.
 struct Layout {
     block: u64,
     /// Where the number of whole blocks stands, little endian. The byte after it is the number of
@@ -106,6 +107,27 @@ fn deserialize<H: SerializableState>(bytes: &[u8]) -> Result<H, StateError> {
     let wrong = StateError::Damaged("not a hasher");
     let state = SerializedState::<H>::try_from(bytes).map_err(|_| wrong.clone())?;
     H::deserialize(&state).map_err(|_| wrong)
+}
+
+/// The chaining values of a SHA-256.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn chaining_values(hasher: &Sha256) -> [u32; 8] {
+    let state = hasher.serialize();
+    let (values, _) = state.as_chunks();
+    std::array::from_fn(|i| u32::from_le_bytes(values[i]))
+}
+
+/// What a SHA-256 becomes with so many more blocks, which gave it these chaining values.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn advanced(hasher: &Sha256, values: [u32; 8], blocks: u64) -> Sha256 {
+    let mut state = hasher.serialize();
+    let layout = layout(Algorithm::Sha256);
+    state[..layout.blocks.start].copy_from_slice(values.map(u32::to_le_bytes).as_flattened());
+    let mut count = [0; 8];
+    count.copy_from_slice(&state[layout.blocks.clone()]);
+    let count = u64::from_le_bytes(count) + blocks;
+    state[layout.blocks].copy_from_slice(&count.to_le_bytes());
+    Sha256::deserialize(&state).expect("a hasher takes all chaining values and counts")
 }
 
 fn layout(algorithm: Algorithm) -> Layout {

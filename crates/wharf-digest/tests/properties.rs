@@ -11,6 +11,22 @@ fn digest() -> impl Strategy<Value = Digest> {
     (algorithm(), any::<[u8; 8]>()).prop_map(|(algorithm, content)| Digest::of(algorithm, &content))
 }
 
+/// Two algorithms, often both SHA-256, which has a way of its own for two.
+fn algorithms() -> impl Strategy<Value = [Algorithm; 2]> {
+    prop_oneof![Just([Algorithm::Sha256; 2]), [algorithm(), algorithm()]]
+}
+
+/// How much further one digester is than another: often by whole blocks.
+fn distance() -> impl Strategy<Value = usize> {
+    prop_oneof![(0usize..4).prop_map(|blocks| 64 * blocks), 0usize..200]
+}
+
+/// Bytes that do not repeat from block to block.
+fn bytes(seed: u32, len: usize) -> Vec<u8> {
+    let word = |i: u32| (seed ^ i).wrapping_mul(0x9e37_79b1);
+    (0..len as u32).map(|i| (word(i) >> 24) as u8).collect()
+}
+
 proptest! {
     #[test]
     fn a_digest_is_its_text(digest in digest()) {
@@ -60,6 +76,32 @@ proptest! {
         prop_assert_eq!(resumed.finish(), Digest::of(algorithm, &content));
         digester.update(end);
         prop_assert_eq!(digester.finish(), Digest::of(algorithm, &content));
+    }
+
+    #[test]
+    fn two_digesters_take_the_same_bytes_as_each_would(
+        algorithms in algorithms(),
+        start in 0usize..200,
+        distance in distance(),
+        pieces in prop::collection::vec((any::<u32>(), 0usize..4000), 0..5),
+    ) {
+        let [mut one, mut other] = algorithms.map(Digester::new);
+        one.update(&bytes(1, start));
+        other.update(&bytes(2, start + distance));
+        let (mut plain_one, mut plain_other) = (one.clone(), other.clone());
+        for (seed, len) in pieces {
+            let piece = bytes(seed, len);
+            one.update_with(&mut other, &piece);
+            plain_one.update(&piece);
+            plain_other.update(&piece);
+            prop_assert_eq!(one.state(), plain_one.state());
+            prop_assert_eq!(other.state(), plain_other.state());
+            one = Digester::resume(&one.state()).unwrap();
+            other = Digester::resume(&other.state()).unwrap();
+        }
+        prop_assert_eq!((one.len(), other.len()), (plain_one.len(), plain_other.len()));
+        prop_assert_eq!(one.finish(), plain_one.finish());
+        prop_assert_eq!(other.finish(), plain_other.finish());
     }
 
     #[test]
@@ -127,6 +169,26 @@ fn known_digests() {
         Algorithm::Sha512,
         "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
          47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+    );
+}
+
+/// The million of FIPS 180, taken by two digesters of which one has a million before.
+#[test]
+fn known_digests_of_two_digesters() {
+    let million = vec![b'a'; 1_000_000];
+    let mut two = Digester::new(Algorithm::Sha256);
+    two.update(&million);
+    let mut one = Digester::new(Algorithm::Sha256);
+    for piece in million.chunks(300_000) {
+        two.update_with(&mut one, piece);
+    }
+    assert_eq!(
+        one.finish().to_string(),
+        "sha256:cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+    );
+    assert_eq!(
+        two.finish().to_string(),
+        "sha256:bcf7f9d1b4311c3352e60502255ce09a6744df84e8f2c89f79c4b5d74933a95a",
     );
 }
 

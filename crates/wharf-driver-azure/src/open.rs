@@ -20,6 +20,7 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         signer: Some(Arc::new(Presigner(container))),
         // Blocks that no list names are gone after a week.
         orphans: None,
+        hashes: false,
     };
     let settings = wharf_driver_object::Options {
         // An account with a hierarchical namespace goes from folder to folder.

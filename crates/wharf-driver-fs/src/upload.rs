@@ -6,13 +6,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use wharf_content::Content;
-use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
+use wharf_digest::Digester;
+use wharf_driver::{
+    Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside,
+};
 
 use crate::{
     driver::blocking,
     place::{HIDDEN, Tree},
     session::Session,
 };
+
+/// A piece that is written while another thread hashes it, in bytes. For less, waking that costs more than
+/// it saves.
+const WORTH_TWO_THREADS: usize = 1 << 20;
 
 /// Hands its session to a blocking thread for each operation. A caller who gives up in the middle
 /// loses it: the thread finishes, and the session can be taken up again, for which the next writer
@@ -75,6 +82,18 @@ impl Upload for FsUpload {
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.run(move |session| session.append(&pieces)).await
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, mut digester: Digester) -> Result<Digester> {
+        if piece.len() >= WORTH_TWO_THREADS {
+            return append_beside(self, piece, digester).await;
+        }
+        self.run(move |session| {
+            digester.update(&piece);
+            session.append(&[piece])?;
+            Ok(digester)
+        })
+        .await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

@@ -21,6 +21,7 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         signer: bucket.signed.then_some(signer),
         // None is begun: what is composed is objects.
         orphans: None,
+        hashes: false,
     };
     let settings = wharf_driver_object::Options::lasting(&options.root, create_if_absent);
     ObjectDriver::new("gcs", store, settings)

@@ -9,8 +9,12 @@ use bytes::Bytes;
 use object_store::PutPayload;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::{JoinError, spawn_blocking},
     time::timeout,
 };
+use wharf_digest::{Algorithm, Digester};
+
+use crate::Hashed;
 
 /// The memory of all uploads of a driver.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Buffer {
     len: u64,
     /// What is reserved for them.
     room: Option<OwnedSemaphorePermit>,
+    /// Has taken some of them, or all: as many as it says.
+    digester: Option<Box<Digester>>,
 }
 
 /// What is reserved for the first bytes.
@@ -83,14 +89,16 @@ impl Buffer {
         self.room.as_ref().map_or(0, |room| room.num_permits() as u64)
     }
 
-    /// Takes bytes off the front of `more`, as many as there is room for below `most`.
-    pub(crate) fn fill(&mut self, more: &mut Bytes, most: u64) {
+    /// Takes bytes off the front of `more`, as many as there is room for below `most`, and returns them.
+    pub(crate) fn fill(&mut self, more: &mut Bytes, most: u64) -> Bytes {
         let free = self.room().min(most).saturating_sub(self.len);
         let taken = usize::try_from(free).unwrap_or(usize::MAX).min(more.len());
-        if taken > 0 {
-            self.len += taken as u64;
-            self.chunks.push(more.split_to(taken));
+        let taken = more.split_to(taken);
+        if !taken.is_empty() {
+            self.len += taken.len() as u64;
+            self.chunks.push(taken.clone());
         }
+        taken
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -104,5 +112,34 @@ impl Buffer {
 
     pub(crate) fn chunks(&self) -> &[Bytes] {
         &self.chunks
+    }
+
+    /// Has a digester take bytes that came last, and the one of all bytes with it. Nothing is hashed for
+    /// all of them unless that was so from the first one on.
+    pub(crate) async fn hash(
+        &mut self,
+        bytes: Bytes,
+        mut digester: Digester,
+    ) -> Result<Digester, JoinError> {
+        let before = self.len - bytes.len() as u64;
+        let fresh = (before == 0).then(|| Box::new(Digester::new(Algorithm::Sha256)));
+        let own = self.digester.take().filter(|own| own.len() == before).or(fresh);
+        let work = move || {
+            let Some(mut own) = own else {
+                digester.update(&bytes);
+                return (digester, None);
+            };
+            digester.update_with(&mut own, &bytes);
+            (digester, Some(own))
+        };
+        let (digester, own) = spawn_blocking(work).await?;
+        self.digester = own;
+        Ok(digester)
+    }
+
+    /// What is known of the hash of all bytes.
+    pub(crate) fn hashed(&self) -> Option<Hashed> {
+        let digester = self.digester.as_ref().filter(|digester| digester.len() == self.len)?;
+        Hashed::new(&self.chunks, Digester::clone(digester))
     }
 }

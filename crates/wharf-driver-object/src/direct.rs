@@ -11,10 +11,14 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, path::Path};
 use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 use wharf_content::Content;
-use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
+use wharf_digest::Digester;
+use wharf_driver::{
+    Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside,
+};
 
 use crate::{
     buffer::{Buffer, Memory},
+    hashed::sending,
     objects::Objects,
     pieces::full,
 };
@@ -86,7 +90,8 @@ impl DirectUpload {
         full(before, self.memory.of_a_piece())
     }
 
-    async fn fill(&mut self, mut bytes: Bytes) -> Result<()> {
+    /// Takes bytes, and has a digester take them, too.
+    async fn fill(&mut self, mut bytes: Bytes, hash: &mut Option<Digester>) -> Result<()> {
         while !bytes.is_empty() {
             // A full buffer goes when more comes: what fits exactly is still one request.
             if self.buffer.len() >= self.part_size() {
@@ -94,12 +99,40 @@ impl DirectUpload {
             }
             if matches!(self.way, Way::Existing) {
                 self.size += bytes.len() as u64;
-                return Ok(());
+                return self.hash(bytes, hash).await;
             }
             self.make_room().await?;
-            let before = self.buffer.len();
-            self.buffer.fill(&mut bytes, self.part_size());
-            self.size += self.buffer.len() - before;
+            let taken = self.buffer.fill(&mut bytes, self.part_size());
+            self.size += taken.len() as u64;
+            if let Some(digester) = hash.take() {
+                let hashed = self.buffer.hash(taken, digester).await;
+                *hash = Some(hashed.map_err(|error| self.broken(error))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a digester take bytes that go nowhere.
+    async fn hash(&self, bytes: Bytes, hash: &mut Option<Digester>) -> Result<()> {
+        if let Some(digester) = hash.take() {
+            let hashed = wharf_driver::hash(digester, bytes).await;
+            *hash = Some(hashed.map_err(|error| self.broken(error))?);
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::new(ErrorKind::Other, &self.target).because(error)
+    }
+
+    /// [`DirectUpload::fill`], which ends the upload if it fails.
+    async fn take(&mut self, bytes: Bytes, hash: &mut Option<Digester>) -> Result<()> {
+        if matches!(self.way, Way::Ended) {
+            return Err(Error::new(ErrorKind::NotFound, &self.target));
+        }
+        if let Err(error) = self.fill(bytes, hash).await {
+            self.discard().await?;
+            return Err(error);
         }
         Ok(())
     }
@@ -143,7 +176,7 @@ impl DirectUpload {
         let part = upload.get_mut().put_part(buffer.payload());
         let (objects, key) = (Arc::clone(&self.objects), self.objects.key(&self.target));
         self.storing.spawn(async move {
-            let done = objects.within(&key, part).await;
+            let done = objects.within(&key, sending(buffer.hashed(), part)).await;
             // The memory is free from here on.
             drop(buffer);
             done
@@ -168,7 +201,7 @@ impl DirectUpload {
         match self.storing.join_next().await {
             None => Ok(false),
             Some(Ok(done)) => done.map(|()| true),
-            Some(Err(error)) => Err(Error::new(ErrorKind::Other, &self.target).because(error)),
+            Some(Err(error)) => Err(self.broken(error)),
         }
     }
 
@@ -214,16 +247,19 @@ impl Upload for DirectUpload {
     }
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        if matches!(self.way, Way::Ended) {
-            return Err(Error::new(ErrorKind::NotFound, &self.target));
-        }
         for piece in pieces {
-            if let Err(error) = self.fill(piece).await {
-                self.discard().await?;
-                return Err(error);
-            }
+            self.take(piece, &mut None).await?;
         }
         Ok(())
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        if !self.objects.store.hashes {
+            return append_beside(self, piece, digester).await;
+        }
+        let mut hash = Some(digester);
+        self.take(piece, &mut hash).await?;
+        hash.ok_or_else(|| Error::new(ErrorKind::Other, &self.target))
     }
 
     async fn save(&mut self, _state: Bytes) -> Result<()> {
@@ -243,10 +279,7 @@ impl Upload for DirectUpload {
             return Err(Error::new(ErrorKind::InvalidPath, target));
         }
         match self.way {
-            Way::Memory => {
-                let (key, buffer) = (self.key(), &self.buffer);
-                self.objects.publish(&key, buffer.len(), buffer.payload()).await
-            }
+            Way::Memory => self.objects.publish(&self.key(), &self.buffer).await,
             Way::Parts(..) | Way::Existing => {
                 let done = self.finish().await;
                 let discarded = self.discard().await;

@@ -10,7 +10,9 @@ use object_store::{
 use tokio::time::timeout;
 use wharf_driver::{Error, ErrorKind, Published, Result, StoragePath};
 
-use crate::{Assemble, Options, Piece, ReadBack, Store, error::at};
+use crate::{
+    Assemble, Options, Piece, ReadBack, Store, buffer::Buffer, error::at, hashed::sending,
+};
 
 /// The objects below a prefix.
 #[derive(Debug)]
@@ -124,6 +126,11 @@ impl Objects {
 // === impl Objects: writing ===
 
 impl Objects {
+    /// [`Objects::put`], of bytes whose hash may be known.
+    pub(crate) async fn put_buffer(&self, key: &Path, buffer: &Buffer) -> Result<()> {
+        sending(buffer.hashed(), self.put(key, buffer.payload())).await
+    }
+
     pub(crate) async fn put(&self, key: &Path, content: impl Into<PutPayload>) -> Result<()> {
         let put = self.store.objects.put_opts(key, content.into(), PutOptions::default());
         self.within(key, put).await.map(drop)
@@ -156,9 +163,14 @@ impl Objects {
         Err(Error::new(ErrorKind::Unavailable, key).because("others keep writing it"))
     }
 
-    /// Makes small content that of `size` bytes which is at `key` in the end: what is there stays if it
-    /// has this size, and is replaced if not.
-    pub(crate) async fn publish(
+    /// Makes small content that which is at `key` in the end: what is there stays if it has this size, and
+    /// is replaced if not.
+    pub(crate) async fn publish(&self, key: &Path, buffer: &Buffer) -> Result<Published> {
+        let publish = self.publish_payload(key, buffer.len(), buffer.payload());
+        sending(buffer.hashed(), publish).await
+    }
+
+    async fn publish_payload(
         &self,
         key: &Path,
         size: u64,

@@ -22,6 +22,8 @@ pub struct Store {
     pub signer: Option<Arc<dyn Sign>>,
     /// Finds what nobody finished. Without it a store is taken to clean up by itself.
     pub orphans: Option<Arc<dyn Orphans>>,
+    /// Whether its client hashes all that it sends, and asks [`Hashed`](crate::Hashed) first.
+    pub hashes: bool,
 }
 
 /// An object that is part of another one to be.
@@ -92,7 +94,7 @@ pub trait Orphans: fmt::Debug + Send + Sync {
 impl Store {
     /// A store without anything else.
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, pages: None, assemble: None, signer: None, orphans: None }
+        Self { objects, pages: None, assemble: None, signer: None, orphans: None, hashes: false }
     }
 }
 

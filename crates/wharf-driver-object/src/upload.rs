@@ -10,9 +10,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::GetOptions;
-use tokio::{sync::OwnedSemaphorePermit, task::JoinSet};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    task::{JoinError, JoinSet},
+};
 use wharf_content::{ByteStream, Content};
-use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
+use wharf_digest::Digester;
+use wharf_driver::{
+    Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside,
+};
 
 use crate::{
     Piece,
@@ -128,7 +134,8 @@ impl ObjectUpload {
 // === impl ObjectUpload: filling ===
 
 impl ObjectUpload {
-    async fn fill(&mut self, mut bytes: Bytes) -> Result<()> {
+    /// Takes bytes, and has a digester take them, too.
+    async fn fill(&mut self, mut bytes: Bytes, hash: &mut Option<Digester>) -> Result<()> {
         while !bytes.is_empty() {
             let full = full(self.pieces.count(), self.memory.of_a_piece());
             if self.open.size() >= full {
@@ -138,7 +145,11 @@ impl ObjectUpload {
             self.make_room(full).await?;
             if let Open::Memory(buffer, stored) = &mut self.open {
                 self.spent.extend(stored.take());
-                buffer.fill(&mut bytes, full);
+                let taken = buffer.fill(&mut bytes, full);
+                if let Some(digester) = hash.take() {
+                    let hashed = buffer.hash(taken, digester).await;
+                    *hash = Some(hashed.map_err(|error| broken(&self.session, error))?);
+                }
             }
         }
         Ok(())
@@ -248,7 +259,7 @@ impl ObjectUpload {
             (Arc::clone(&self.objects), self.objects.key(&part.path(&self.session)));
         self.pieces.push(part);
         self.storing.spawn(async move {
-            let done = objects.put(&key, buffer.payload()).await;
+            let done = objects.put_buffer(&key, &buffer).await;
             // The memory is free from here on.
             drop(buffer);
             done
@@ -261,7 +272,7 @@ impl ObjectUpload {
         match self.storing.join_next().await {
             None => Ok(false),
             Some(Ok(done)) => done.map(|()| true),
-            Some(Err(error)) => Err(Error::new(ErrorKind::Other, &self.session).because(error)),
+            Some(Err(error)) => Err(broken(&self.session, error)),
         }
     }
 
@@ -294,7 +305,7 @@ impl ObjectUpload {
         let part = self.next_part(self.open.size());
         let Open::Memory(buffer, stored) = &mut self.open else { return Ok(()) };
         let key = self.objects.key(&part.path(&self.session));
-        self.objects.put(&key, buffer.payload()).await?;
+        self.objects.put_buffer(&key, buffer).await?;
         *stored = Some(part);
         Ok(())
     }
@@ -345,7 +356,7 @@ impl ObjectUpload {
             if self.last > 0 {
                 self.chain().check().await?;
             }
-            return self.objects.publish(&key, buffer.len(), buffer.payload()).await;
+            return self.objects.publish(&key, buffer).await;
         }
         let pieces = self.store_all().await?;
         let there = self.objects.head(&key).await?;
@@ -379,10 +390,21 @@ impl Upload for ObjectUpload {
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.check_stage()?;
         for piece in pieces {
-            let filled = self.fill(piece).await;
+            let filled = self.fill(piece, &mut None).await;
             self.breaking(filled)?;
         }
         Ok(())
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        if !self.objects.store.hashes {
+            return append_beside(self, piece, digester).await;
+        }
+        self.check_stage()?;
+        let mut hash = Some(digester);
+        let filled = self.fill(piece, &mut hash).await;
+        self.breaking(filled)?;
+        hash.ok_or_else(|| Error::new(ErrorKind::Other, &self.session))
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {
@@ -456,6 +478,10 @@ impl Upload for ObjectUpload {
         let folder = self.objects.key(&self.session);
         self.objects.remove(&folder, stream::iter(keys).boxed()).await.map(drop)
     }
+}
+
+fn broken(session: &StoragePath, error: JoinError) -> Error {
+    Error::new(ErrorKind::Other, session).because(error)
 }
 
 // === impl Open ===

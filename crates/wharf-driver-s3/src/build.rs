@@ -11,6 +11,7 @@ use wharf_driver_cloud::{Client, Connector, Refused, Requests, in_full};
 
 use crate::{
     Encryption, Options, credentials,
+    crypto::Crypto,
     dressed::{Dress, DressingConnector},
     endpoint::{Endpoint, region},
 };
@@ -23,6 +24,8 @@ pub(crate) struct Bucket {
     /// Signs what clients are sent to.
     pub(crate) redirects: AmazonS3,
     pub(crate) requests: Requests,
+    /// Whether the hash of a body is part of its signature.
+    pub(crate) signs_bodies: bool,
 }
 
 /// What `object_store` calls its own errors.
@@ -48,6 +51,7 @@ impl Bucket {
             .with_retry(retry.clone())
             .with_client_options(client.clone())
             .with_http_connector(connector);
+        let builder = if plain { builder.with_crypto_provider(Arc::new(Crypto)) } else { builder };
         let builder = encrypted(credentials::apply(builder, options)?, &options.encryption);
         let store = dressed(builder.clone(), connector, options)?;
         let redirects = match Endpoint::of_redirects(options) {
@@ -60,7 +64,8 @@ impl Bucket {
         };
         let client = built(connector.connect(&client))?;
         let requests = Requests::new(STORE, client, retry);
-        Ok(Arc::new(Self { name: options.bucket.clone(), store, redirects, requests }))
+        let name = options.bucket.clone();
+        Ok(Arc::new(Self { name, store, redirects, requests, signs_bodies: plain }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod assemble;
 mod build;
 mod credentials;
+mod crypto;
 mod diagnosis;
 mod dressed;
 mod endpoint;

@@ -20,6 +20,7 @@ pub async fn open(options: &Options) -> Result<ObjectDriver, Refused> {
         pages: Some(Arc::new(bucket.store.clone())),
         assemble: Some(Arc::new(Copier::new(bucket.clone(), options.copies))),
         signer: Some(Arc::new(Presigner(bucket.clone()))),
+        hashes: bucket.signs_bodies,
         orphans: Some(Arc::new(Unfinished(bucket))),
     };
     let settings = wharf_driver_object::Options::lasting(&options.root, create_if_absent);

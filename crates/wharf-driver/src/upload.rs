@@ -1,10 +1,15 @@
 //! Large content on its way in.
 
+use std::io;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::join;
+use tokio::task::spawn_blocking;
 use wharf_content::Content;
+use wharf_digest::Digester;
 
-use crate::{Result, StoragePath};
+use crate::{Error, ErrorKind, Result, StoragePath};
 
 /// The one writer of an upload session, or one of several
 /// ([`Capabilities::optimistic_sessions`](crate::Capabilities::optimistic_sessions)). Dropping it leaves the session at its last checkpoint and
@@ -19,6 +24,12 @@ pub trait Upload: Send + Sync {
 
     /// Appends pieces, in order. After a failure the session may only be taken up again.
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()>;
+
+    /// Appends a piece, and has a digester take the same bytes: in any order, or at the same time. A
+    /// driver that needs a digest of its own may compute both at once.
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        append_beside(self, piece, digester).await
+    }
 
     /// Makes everything appended durable, and then, in one step, the length and `state` as the new
     /// checkpoint. `Busy` if sessions are optimistic, and another writer has saved since this one took
@@ -62,4 +73,29 @@ pub enum Published {
     Existed,
     /// Content of another size was there, and is replaced.
     Repaired,
+}
+
+/// [`Upload::append_hashed`] for a driver that appends while another thread hashes.
+pub async fn append_beside<U: Upload + ?Sized>(
+    upload: &mut U,
+    piece: Bytes,
+    digester: Digester,
+) -> Result<Digester> {
+    let hashing = hash(digester, piece.clone());
+    let (hashed, appended) = join(hashing, upload.append(vec![piece])).await;
+    appended?;
+    hashed.map_err(|error| Error::new(ErrorKind::Other, "an upload").because(error))
+}
+
+/// Less is hashed in the time that a trip to a blocking thread takes, in bytes.
+const AT_ONCE: usize = 16 << 10;
+
+/// Has a digester take bytes, on a blocking thread if they are many. It fails only where the runtime ends.
+pub async fn hash(mut digester: Digester, bytes: Bytes) -> io::Result<Digester> {
+    let few = bytes.len() <= AT_ONCE;
+    let work = move || {
+        digester.update(&bytes);
+        digester
+    };
+    if few { Ok(work()) } else { Ok(spawn_blocking(work).await?) }
 }

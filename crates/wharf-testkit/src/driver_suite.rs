@@ -146,6 +146,7 @@ macro_rules! driver_suite {
                 a_discarded_session_is_gone, a_discarded_upload_does_nothing_more,
                 a_session_that_is_there_is_not_begun_anew, another_takes_up_the_session, sessions_are_apart,
                 a_false_size_hint_does_no_harm, odd_pieces_are_appended_in_order,
+                a_digester_takes_what_is_appended,
                 the_callers_names_are_left_alone, a_session_goes_on_from_its_note,
                 large_pieces_on_pages_and_odd_ends_make_one_content,
             );

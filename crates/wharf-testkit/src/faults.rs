@@ -15,6 +15,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
+use wharf_digest::Digester;
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
     Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
@@ -379,6 +380,11 @@ impl Upload for FaultyUpload {
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.faults.run(Call::Append, &self.session, self.inner.append(pieces)).await
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        let appended = self.inner.append_hashed(piece, digester);
+        self.faults.run(Call::Append, &self.session, appended).await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

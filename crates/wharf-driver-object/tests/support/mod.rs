@@ -24,7 +24,8 @@ use object_store::{
     path::Path,
 };
 use wharf_content::{Handover, Pipe, Tap, Tapped};
-use wharf_driver_object::{ObjectDriver, Options, Store};
+use wharf_digest::Digest;
+use wharf_driver_object::{Hashed, ObjectDriver, Options, Store};
 
 /// A store under observation. Clones share it.
 #[derive(Clone, Debug)]
@@ -43,6 +44,9 @@ struct Watch {
     fault: Mutex<Option<Fault>>,
     /// Whether the sockets behind answers can be had; they break after so many bytes.
     sockets: Mutex<Option<usize>>,
+    /// How many bytes were sent whose hash was known, and was not.
+    known: AtomicU64,
+    unhashed: AtomicU64,
     /// Makes requests wait for one another; 0 does not.
     schedule: AtomicU64,
 }
@@ -133,6 +137,11 @@ impl TestStore {
         ObjectDriver::new("test", self.store(), options).expect("a valid prefix")
     }
 
+    /// How many bytes were sent whose hash was known, and how many others.
+    pub fn hashed(&self) -> (u64, u64) {
+        (self.watch.known.load(Relaxed), self.watch.unhashed.load(Relaxed))
+    }
+
     /// What was asked since the last time.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.watch.calls.lock().unwrap())
@@ -185,6 +194,21 @@ impl Watch {
         }
     }
 
+    /// Notes how many of the bytes that are sent were hashed before, as a client would find them.
+    fn hashed(&self, payload: &PutPayload) {
+        let length = payload.content_length();
+        let Some(hashed) = Hashed::sent() else {
+            return self.unhashed.store(self.unhashed.load(Relaxed) + length as u64, Relaxed);
+        };
+        let places = |chunks: &mut dyn Iterator<Item = &Bytes>| {
+            chunks.map(|chunk| &raw const **chunk).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&mut payload.iter()), places(&mut hashed.chunks().iter()));
+        let bytes = hashed.chunks().concat();
+        assert_eq!(hashed.sha256(), Digest::sha256(&bytes).as_bytes());
+        self.known.store(self.known.load(Relaxed) + length as u64, Relaxed);
+    }
+
     fn count(&self, name: &'static str) -> Option<How> {
         let mut calls = self.calls.lock().unwrap();
         calls.push(name);
@@ -217,6 +241,7 @@ impl ObjectStore for TestStore {
         payload: PutPayload,
         mut opts: PutOptions,
     ) -> Result<PutResult> {
+        self.watch.hashed(&payload);
         if self.overwrites {
             opts.mode = PutMode::Overwrite;
         }
@@ -362,8 +387,12 @@ struct TestUpload {
 #[async_trait]
 impl MultipartUpload for TestUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (store, part) = (self.store.clone(), self.inner.put_part(data));
-        Box::pin(async move { store.call("part", part).await })
+        let (store, payload) = (self.store.clone(), data.clone());
+        let part = self.inner.put_part(data);
+        Box::pin(async move {
+            store.watch.hashed(&payload);
+            store.call("part", part).await
+        })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {

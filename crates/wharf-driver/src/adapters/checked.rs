@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
+use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
@@ -208,6 +209,19 @@ impl Driver for Checked {
 
 // === impl CheckedUpload ===
 
+impl CheckedUpload {
+    fn has(&self, size: Option<u64>) -> Result<()> {
+        match size == Some(self.inner.size()) {
+            true => Ok(()),
+            false => Err(self.corrupt("the driver appended something else")),
+        }
+    }
+
+    fn corrupt(&self, why: &'static str) -> Error {
+        Error::new(ErrorKind::Corrupt, &self.session).because(why)
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Upload for CheckedUpload {
@@ -223,10 +237,17 @@ impl Upload for CheckedUpload {
         let more = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let expected = self.inner.size().checked_add(more);
         self.inner.append(pieces).await?;
-        match expected == Some(self.inner.size()) {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::Corrupt, &self.session)
-                .because("the driver appended something else")),
+        self.has(expected)
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        let expected = self.inner.size().checked_add(piece.len() as u64);
+        let hashed = digester.len().checked_add(piece.len() as u64);
+        let digester = self.inner.append_hashed(piece, digester).await?;
+        self.has(expected)?;
+        match hashed == Some(digester.len()) {
+            true => Ok(digester),
+            false => Err(self.corrupt("the driver hashed something else")),
         }
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wharf_content::{ByteRange, Content};
+use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
@@ -195,6 +196,10 @@ impl Upload for LimitedUpload {
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.permits.hold(self.inner.append(pieces)).await
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        self.permits.hold(self.inner.append_hashed(piece, digester)).await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

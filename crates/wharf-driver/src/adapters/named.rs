@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tracing::{Instrument, debug_span};
 use wharf_content::{ByteRange, Content};
+use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
@@ -205,6 +206,11 @@ impl Upload for NamedUpload {
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         told(self.name, "append", &self.session, self.inner.append(pieces)).await
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        let appended = self.inner.append_hashed(piece, digester);
+        told(self.name, "append", &self.session, appended).await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
+use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
@@ -177,6 +178,10 @@ impl Upload for PrefixedUpload {
 
     async fn append(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         self.inner.append(pieces).await
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        self.inner.append_hashed(piece, digester).await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 use wharf_content::{ByteStream, Content};
+use wharf_digest::Digester;
 
-use crate::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload};
+use crate::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside};
 
 use super::{
     Store, data_of,
@@ -85,6 +86,10 @@ impl Upload for MemoryUpload {
         self.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         self.pieces.extend(pieces);
         Ok(())
+    }
+
+    async fn append_hashed(&mut self, piece: Bytes, digester: Digester) -> Result<Digester> {
+        append_beside(self, piece, digester).await
     }
 
     async fn save(&mut self, state: Bytes) -> Result<()> {

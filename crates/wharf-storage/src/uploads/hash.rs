@@ -8,14 +8,12 @@ use tokio::task::spawn_blocking;
 use wharf_content::Content;
 use wharf_core::{Error, ErrorKind, Result};
 use wharf_digest::{Algorithm, Digest, Digester};
-use wharf_driver::Checkpoint;
+use wharf_driver::{Checkpoint, hash};
 
 use crate::error::{StorageResult, damaged};
 
 /// What is read back at a time.
 const PIECE: u64 = 1 << 20;
-/// Less is hashed in the time that a trip to a blocking thread takes.
-const AT_ONCE: usize = 16 << 10;
 /// The form in which a hash is saved: `<form> <algorithm> <state in hex, or "-">`.
 const FORM: &str = "1";
 
@@ -55,12 +53,9 @@ impl Hash {
         format!("{FORM} {} {state}", self.algorithm.name()).into()
     }
 
-    /// Takes the next bytes, on a blocking thread.
-    pub(super) async fn update(&mut self, bytes: Bytes) -> Result<()> {
-        if let Some(digester) = self.running.take() {
-            self.running = Some(update(digester, bytes).await?);
-        }
-        Ok(())
+    /// What takes the next bytes, to be put back when it has; `None` if the state was lost.
+    pub(super) fn running(&mut self) -> &mut Option<Digester> {
+        &mut self.running
     }
 
     /// What it computes while the bytes come.
@@ -106,16 +101,8 @@ pub(super) async fn read_back(content: Content, algorithm: Algorithm, size: u64)
     }
 }
 
-async fn update(mut digester: Digester, bytes: Bytes) -> Result<Digester> {
-    if bytes.len() <= AT_ONCE {
-        digester.update(&bytes);
-        return Ok(digester);
-    }
-    let work = move || {
-        digester.update(&bytes);
-        Ok(digester)
-    };
-    blocking(work).await
+async fn update(digester: Digester, bytes: Bytes) -> Result<Digester> {
+    hash(digester, bytes).await.map_err(broke_off)
 }
 
 async fn blocking<T, F>(work: F) -> Result<T>
@@ -123,8 +110,11 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,
 {
-    let done = spawn_blocking(work).await;
-    done.map_err(|error| Error::from(ErrorKind::Other("hashing broke off".into())).because(error))?
+    spawn_blocking(work).await.map_err(broke_off)?
+}
+
+fn broke_off(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::from(ErrorKind::Other("hashing broke off".into())).because(error)
 }
 
 fn decode(state: &[u8]) -> Option<(Algorithm, Option<Vec<u8>>)> {
@@ -162,9 +152,13 @@ mod tests {
         Checkpoint { length, state }
     }
 
+    fn take(hash: &mut Hash, text: &str) {
+        hash.running().as_mut().unwrap().update(text.as_bytes());
+    }
+
     async fn hashed(algorithm: Algorithm, text: &'static str) -> Hash {
         let mut hash = Hash::new(algorithm);
-        hash.update(Bytes::from(text)).await.unwrap();
+        take(&mut hash, text);
         hash
     }
 
@@ -173,8 +167,8 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let saved = hashed(algorithm, "hello ").await.save(true);
             let mut hash = Hash::load(&checkpoint(6, saved));
-            hash.update(Bytes::from("wor")).await.unwrap();
-            hash.update(Bytes::from("ld")).await.unwrap();
+            take(&mut hash, "wor");
+            take(&mut hash, "ld");
             assert_eq!(hash.digest(algorithm), Some(Digest::of(algorithm, b"hello world")));
         }
     }

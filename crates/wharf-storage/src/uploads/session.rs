@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join;
 use wharf_core::{Result, UploadId};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{Driver, PutMode, StoragePath, Upload};
@@ -89,16 +88,19 @@ impl Session {
         self.upload.size()
     }
 
-    /// Hashes and stores a batch at the same time. A failure ends the session as it is in memory: it
+    /// Hashes and stores a batch. A failure ends the session as it is in memory: it
     /// can be taken up again from its last checkpoint.
     pub(super) async fn append(mut self, batch: Bytes) -> Result<Self> {
         if batch.is_empty() {
             return Ok(self);
         }
-        let (hashed, appended) =
-            join(self.hash.update(batch.clone()), self.upload.append(vec![batch])).await;
-        appended.of_upload(&self.id)?;
-        hashed?;
+        match self.hash.running().take() {
+            None => self.upload.append(vec![batch]).await.of_upload(&self.id)?,
+            Some(digester) => {
+                let hashed = self.upload.append_hashed(batch, digester).await;
+                *self.hash.running() = Some(hashed.of_upload(&self.id)?);
+            }
+        }
         match self.hash.len() {
             Some(hashed) if hashed != self.upload.size() => {
                 Err(damaged(format!("{} bytes stored, {hashed} hashed", self.upload.size())))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wharf_digest::{Algorithm, Digest, Digester};
 use wharf_driver::{Checkpoint, ErrorKind};
 
 use super::{
@@ -307,6 +308,27 @@ pub async fn odd_pieces_are_appended_in_order(subject: Arc<Subject>) {
     upload.append(many).await.expect("they are appended");
     assert_eq!(upload.size(), expected.len() as u64);
     assert_eq!(all(upload.read_back().await.expect("it is read")).await, expected);
+}
+
+/// Of every length, and beside what nobody hashes.
+pub async fn a_digester_takes_what_is_appended(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let lengths = [0, 1, 1000, 16 << 10, 100_001, 1 << 20, (2 << 20) + 5];
+    for algorithm in Algorithm::ALL {
+        let mut upload = begin(&*driver, &path(&format!("uploads/{algorithm}"))).await;
+        append(&mut upload, &pattern(7, 100)).await;
+        let (mut digester, mut expected) = (Digester::new(algorithm), Vec::new());
+        for (seed, length) in lengths.into_iter().enumerate() {
+            let piece = pattern(seed as u64, length);
+            expected.extend_from_slice(&piece);
+            digester = upload.append_hashed(piece, digester).await.expect("it is appended");
+            assert_eq!(digester.len(), expected.len() as u64);
+            assert_eq!(upload.size(), 100 + expected.len() as u64);
+        }
+        assert_eq!(digester.finish(), Digest::of(algorithm, &expected));
+        let read = all(upload.read_back().await.expect("it is read")).await;
+        assert!(read[100..] == expected, "{algorithm}");
+    }
 }
 
 /// What the caller keeps in the session's folder is not the driver's.
