@@ -3,17 +3,20 @@
 //! A batch is one buffer that begins at a page of the memory and ends, if it is full, at a page of
 //! the session: so a driver may hand it to the disk as it is, past the page cache. What arrives is
 //! copied into it while it is warm. A buffer that nobody needs any more is used again, whenever a driver
-//! gives it back: fresh memory costs half as much as hashing what comes into it.
+//! gives it back, and stays for a while when nobody writes: who pushes one blob pushes another, and fresh
+//! memory costs half as much as hashing what comes into it, or more.
 
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::{runtime::Handle, time::sleep};
 
 /// A batch of this size goes on its way, if memory allows.
 const FULL: usize = 1 << 20;
@@ -29,9 +32,12 @@ const BUDGET: usize = 32 << 20;
 /// What disks and page caches count in.
 const PAGE: usize = 4096;
 
-/// How many buffers are kept for the next batches while anybody writes. A driver of objects has as many as
+/// How many buffers are kept for the next batches. A driver of objects has as many as
 /// make a part, and gives them back together.
 const SPARE: usize = 16;
+
+/// How long they are kept when nobody writes, at least, and at most twice as long.
+const REST: Duration = Duration::from_secs(2);
 
 /// Counts the writers of a registry, and keeps their buffers.
 #[derive(Clone, Default)]
@@ -40,7 +46,16 @@ pub(crate) struct Writers(Arc<Desk>);
 #[derive(Default)]
 struct Desk {
     writers: AtomicUsize,
-    spare: Mutex<Vec<BytesMut>>,
+    /// How many there ever were.
+    ever: AtomicUsize,
+    spare: Mutex<Spare>,
+}
+
+#[derive(Default)]
+struct Spare {
+    buffers: Vec<BytesMut>,
+    /// Whether a task frees them once nobody has written for a while.
+    swept: bool,
 }
 
 /// A full buffer on its way through a driver.
@@ -66,26 +81,53 @@ pub(super) struct Batch {
 impl Writers {
     /// Counts one more.
     pub(super) fn enter(&self) -> Share {
+        self.0.ever.fetch_add(1, Ordering::Relaxed);
         self.0.writers.fetch_add(1, Ordering::Relaxed);
         Share(self.clone())
     }
 
     /// A buffer with room for so much, if there is one.
     fn spare(&self, room: usize) -> Option<BytesMut> {
-        let mut spare = self.0.spare();
-        if spare.last().is_some_and(|last| last.capacity() >= room) { spare.pop() } else { None }
+        self.0.spare().buffers.pop_if(|last| last.capacity() >= room)
     }
 }
 
 // === impl Desk ===
 
 impl Desk {
-    fn spare(&self) -> MutexGuard<'_, Vec<BytesMut>> {
+    fn spare(&self) -> MutexGuard<'_, Spare> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_busy(&self) -> bool {
         self.writers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Lets a task free the buffers, if nobody writes for a while.
+    fn rest(self: &Arc<Self>) {
+        let mut spare = self.spare();
+        match Handle::try_current() {
+            Err(_) => *spare = Spare::default(),
+            Ok(_) if spare.swept => {}
+            Ok(runtime) => {
+                spare.swept = true;
+                runtime.spawn(sweep(Arc::downgrade(self), self.ever.load(Ordering::Relaxed)));
+            }
+        }
+    }
+}
+
+/// Frees the buffers of a desk at which nobody has written for a while.
+async fn sweep(desk: Weak<Desk>, mut ever: usize) {
+    loop {
+        sleep(REST).await;
+        let Some(desk) = desk.upgrade() else { return };
+        let seen = std::mem::replace(&mut ever, desk.ever.load(Ordering::Relaxed));
+        let mut spare = desk.spare();
+        if seen == ever && !desk.is_busy() {
+            *spare = Spare::default();
+            return;
+        }
     }
 }
 
@@ -101,10 +143,10 @@ impl Drop for Loan {
     fn drop(&mut self) {
         let desk = &*self.home.0;
         let mut spare = desk.spare();
-        // Looked at under the lock: the last writer empties it.
-        if desk.is_busy() && spare.len() < SPARE {
+        // Looked at under the lock: once they are freed, there are no more.
+        if (desk.is_busy() || spare.swept) && spare.buffers.len() < SPARE {
             self.buffer.clear();
-            spare.push(std::mem::take(&mut self.buffer));
+            spare.buffers.push(std::mem::take(&mut self.buffer));
         }
     }
 }
@@ -123,9 +165,9 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let desk = &*self.0.0;
+        let desk = &self.0.0;
         if desk.writers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *desk.spare() = Vec::new();
+            desk.rest();
         }
     }
 }
@@ -270,24 +312,50 @@ mod tests {
         assert_eq!(batch.take().as_ptr(), place);
     }
 
+    fn full(share: &Share) -> Bytes {
+        let mut batch = Batch::of(share);
+        batch.push(vec![b'x'; FULL].into(), FULL);
+        batch.take()
+    }
+
     #[test]
-    fn no_buffer_is_kept_when_nobody_writes() {
+    fn without_a_runtime_no_buffer_is_kept_when_nobody_writes() {
         let writers = Writers::default();
         let (one, two) = (writers.enter(), writers.enter());
-        let full = |share| {
-            let mut batch = Batch::of(share);
-            batch.push(vec![b'x'; FULL].into(), FULL);
-            batch.take()
-        };
+        let kept = || writers.0.spare().buffers.len();
         let late = full(&one);
         let many: Vec<_> = (0..2 * SPARE).map(|_| full(&one)).collect();
         drop(many);
-        assert_eq!(writers.0.spare().len(), SPARE);
+        assert_eq!(kept(), SPARE);
         drop(one);
-        assert_eq!(writers.0.spare().len(), SPARE);
+        assert_eq!(kept(), SPARE);
         drop(two);
         drop(late);
-        assert_eq!(writers.0.spare().len(), 0);
+        assert_eq!(kept(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn buffers_are_kept_from_one_writer_to_the_next_and_then_no_longer() {
+        let writers = Writers::default();
+        let kept = || writers.0.spare().buffers.len();
+        for _ in 0..5 {
+            let share = writers.enter();
+            let late = full(&share);
+            drop(full(&share));
+            drop(share);
+            drop(late);
+            assert_eq!(kept(), 2);
+            sleep(REST * 3 / 4).await;
+        }
+        sleep(REST * 2).await;
+        assert_eq!(kept(), 0);
+        // Nobody frees what comes back later, so that it is not kept.
+        let share = writers.enter();
+        let late = full(&share);
+        drop(share);
+        sleep(REST * 2).await;
+        drop(late);
+        assert_eq!(kept(), 0);
     }
 
     #[test]
