@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod checked;
 mod client;
 mod plain;
 mod refused;

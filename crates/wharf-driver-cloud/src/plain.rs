@@ -28,6 +28,8 @@ use fault::{Failed, fault};
 use link::Link;
 use pool::Pool;
 
+use crate::checked::Checked;
+
 mod body;
 mod fault;
 mod link;
@@ -72,11 +74,12 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let other = ReqwestConnector::default().connect(options)?;
         if *self == Self::Reqwest {
-            return Ok(other);
+            return Ok(HttpClient::new(Checked(other)));
         }
         let user_agent = options.get_config_value(&ClientConfigKey::UserAgent);
         let user_agent = user_agent.and_then(|name| name.try_into().ok());
-        Ok(HttpClient::new(Plain { user_agent, pool: Arc::default(), other }))
+        let plain = HttpClient::new(Plain { user_agent, pool: Arc::default(), other });
+        Ok(HttpClient::new(Checked(plain)))
     }
 }
 

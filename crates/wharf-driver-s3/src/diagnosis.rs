@@ -6,6 +6,9 @@ use wharf_driver_object::{Act, Unusable};
 
 use crate::Options;
 
+const UNKNOWN_KEY: &str = "the store does not know it";
+const WRONG_SECRET: &str = "it does not belong to the accesskey";
+
 /// Codes of S3, the parameter that each of them is about, and what is wrong with it.
 const CODES: &[(&[&str], &str, &str)] = &[
     (&["NoSuchBucket"], "bucket", "there is no such bucket"),
@@ -22,8 +25,8 @@ const CODES: &[(&[&str], &str, &str)] = &[
         "region",
         "the bucket is in another region",
     ),
-    (&["InvalidAccessKeyId"], "accesskey", "the store does not know it"),
-    (&["SignatureDoesNotMatch"], "secretkey", "it does not belong to the accesskey"),
+    (&["InvalidAccessKeyId"], "accesskey", UNKNOWN_KEY),
+    (&["SignatureDoesNotMatch"], "secretkey", WRONG_SECRET),
     (&["ExpiredToken", "InvalidToken"], "sessiontoken", "it is not, or no longer, good"),
     (&["InvalidStorageClass"], "storageclass", "the store does not have it"),
     (
@@ -73,11 +76,24 @@ fn is_denied(answer: &Answer) -> bool {
     matches!(answer.status, Some(401 | 403)) || answer.text.contains("AccessDenied")
 }
 
+/// What is wrong, from a store that has one code for all that it does not allow, as Garage.
+fn in_words(answer: &Answer, options: &Options) -> Option<(&'static str, &'static str)> {
+    if !is_denied(answer) {
+        return None;
+    }
+    let mut words = answer.text.split_whitespace();
+    if options.access().is_some_and(|key| words.any(|word| word == key)) {
+        return Some(("accesskey", UNKNOWN_KEY));
+    }
+    answer.text.ends_with("Invalid signature").then_some(("secretkey", WRONG_SECRET))
+}
+
 fn wrong(act: Act, answer: &Answer, options: &Options) -> (&'static str, String) {
     let bucket = &options.bucket;
     let place = if options.endpoint.is_some() { "regionendpoint" } else { "region" };
     let row = CODES.iter().find(|(codes, ..)| answer.is(codes));
-    if let Some((_, parameter, problem)) = row {
+    let row = row.map(|(_, parameter, problem)| (*parameter, *problem));
+    if let Some((parameter, problem)) = row.or_else(|| in_words(answer, options)) {
         return (
             parameter,
             format!("{problem}: the store answered for bucket {bucket:?}: {answer}"),
@@ -111,7 +127,7 @@ mod tests {
             bucket: "b".into(),
             endpoint: endpoint.then(|| "http://e".into()),
             keys: Some(crate::Keys {
-                access: "A".into(),
+                access: "AK1".into(),
                 secret: "hush".into(),
                 session_token: None,
             }),
@@ -153,6 +169,21 @@ mod tests {
             let refused = explained(text, true);
             let expected = "these credentials may not list (s3:ListBucket) in \"b\": ";
             assert!(refused.problem.starts_with(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_store_with_one_code_for_everything_is_understood() {
+        for (message, parameter) in [
+            ("No such key: AK1", "accesskey"),
+            ("Invalid signature", "secretkey"),
+            ("No", "bucket"),
+        ] {
+            let text = format!(
+                "non-2xx status code: 403 Forbidden: <Error><Code>AccessDenied</Code>\
+                 <Message>Forbidden: {message}</Message></Error>"
+            );
+            assert_eq!(explained(&text, true).parameter, parameter, "{message}");
         }
     }
 

@@ -86,6 +86,11 @@ impl Options {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Who we say we are, if that is not left to the machine.
+    pub(crate) fn access(&self) -> Option<&str> {
+        self.keys.as_ref().map(|keys| keys.access.as_str()).filter(|key| !key.is_empty())
+    }
+
     /// What must not be told to anybody.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let keys = self.keys.iter();

@@ -1,7 +1,7 @@
 //! The suite of all drivers, over real object stores, each of which is named in a configuration.
 //!
-//! What is tested is a section of the storage, in a variable: `WHARF_TEST_S3`, `WHARF_TEST_AZURE`,
-//! `WHARF_TEST_GCS`. `cargo xtask stores` starts the services, sets the variables and runs this.
+//! What is tested is a section of the storage, in a variable: `WHARF_TEST_S3`, `WHARF_TEST_GARAGE`,
+//! `WHARF_TEST_AZURE`, `WHARF_TEST_GCS`. `cargo xtask stores` starts the services, sets the variables and runs this.
 
 use std::sync::{
     Arc, LazyLock,
@@ -29,6 +29,12 @@ const CAPABILITIES: Capabilities = Capabilities {
 };
 
 driver_suite!(s3, capabilities: CAPABILITIES, new: || subject("WHARF_TEST_S3"));
+driver_suite!(
+    garage,
+    // It ignores the condition.
+    capabilities: Capabilities { create_if_absent: false, ..CAPABILITIES },
+    new: || subject("WHARF_TEST_GARAGE"),
+);
 driver_suite!(
     azure,
     // Where names are a hierarchy, content at any depth comes in another order.
@@ -70,17 +76,24 @@ mod s3_registry {
 
     #[test]
     fn a_wrong_parameter_is_named_and_no_secret_told() {
-        super::refused(
-            "WHARF_TEST_S3",
-            &[
-                ("bucket", "nowhere", "bucket"),
-                ("bucket", "No_Name..", "bucket"),
-                ("accesskey", "nobody", "accesskey"),
-                ("secretkey", "hush", "secretkey"),
-                ("region", "eu-north-7", "region"),
-                ("regionendpoint", "\"http://127.0.0.1:1\"", "regionendpoint"),
-            ],
-        );
+        super::refused("WHARF_TEST_S3", super::S3_PARAMETERS);
+    }
+}
+
+mod garage_registry {
+    #[test]
+    fn fsck_finds_and_repairs_damage() {
+        super::fsck::finds_and_repairs_damage("WHARF_TEST_GARAGE");
+    }
+
+    #[test]
+    fn clients_get_a_blob_from_the_store_itself() {
+        super::clients_get_a_blob_from_the_store_itself("WHARF_TEST_GARAGE");
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named_and_no_secret_told() {
+        super::refused("WHARF_TEST_GARAGE", super::S3_PARAMETERS);
     }
 }
 
@@ -116,6 +129,16 @@ mod gcs_registry {
         super::refused("WHARF_TEST_GCS", &[gone]);
     }
 }
+
+/// A parameter of S3, what is wrong for it, and which one the server names.
+const S3_PARAMETERS: &[(&str, &str, &str)] = &[
+    ("bucket", "nowhere", "bucket"),
+    ("bucket", "No_Name..", "bucket"),
+    ("accesskey", "nobody", "accesskey"),
+    ("secretkey", "hush", "secretkey"),
+    ("region", "eu-north-7", "region"),
+    ("regionendpoint", "\"http://127.0.0.1:1\"", "regionendpoint"),
+];
 
 /// Outlives the tests, and with it the connections that are made while a store is opened.
 static RUNTIME: LazyLock<Runtime> =

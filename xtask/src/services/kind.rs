@@ -1,6 +1,6 @@
 //! The services there are: how each is started, and what a test is told of it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Minio,
     /// S3 with everything, in memory
     Moto,
+    /// An S3 without conditions, if it is installed
+    Garage,
     /// Azurite
     Azure,
     /// A double of Google's, of our own
@@ -33,6 +35,10 @@ pub(super) const BUCKET: &str = "wharf";
 
 const ACCESS_KEY: &str = "wharf-test";
 const SECRET_KEY: &str = "wharf-test-secret";
+
+/// Garage wants keys of its own form.
+const GARAGE_KEY: &str = "GK0123456789abcdef01234567";
+const GARAGE_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// The account of every emulator of Azure, which is no secret.
 const AZURE_ACCOUNT: &str = "devstoreaccount1";
@@ -49,13 +55,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Kind {
     /// Those that are services themselves.
     pub(crate) const REAL: &[Kind] =
-        &[Kind::Minio, Kind::Moto, Kind::Azure, Kind::Gcs, Kind::Redis];
+        &[Kind::Minio, Kind::Moto, Kind::Garage, Kind::Azure, Kind::Gcs, Kind::Redis];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::S3 => "s3",
             Kind::Minio => "minio",
             Kind::Moto => "moto",
+            Kind::Garage => "garage",
             Kind::Azure => "azure",
             Kind::Gcs => "gcs",
             Kind::Redis => "redis",
@@ -83,6 +90,7 @@ impl Kind {
     pub(crate) fn missing(self) -> Option<&'static str> {
         let program = match self.real() {
             Kind::Minio => "minio",
+            Kind::Garage => "garage",
             Kind::Redis => "redis-server",
             // These are installed.
             Kind::Moto => "python3",
@@ -111,6 +119,7 @@ impl Kind {
                 command.env("MINIO_ROOT_USER", ACCESS_KEY);
                 command.env("MINIO_ROOT_PASSWORD", SECRET_KEY).env("MINIO_UPDATE", "off");
             }
+            Kind::Garage => command = garage(address, folder)?,
             Kind::Azure => {
                 command = Command::new(program::azurite(workspace)?);
                 command.args(["--blobHost", &host, "--blobPort", &port]).arg("--location");
@@ -166,6 +175,7 @@ impl Kind {
     pub(crate) fn suite(self) -> Option<&'static str> {
         match self.real() {
             Kind::Minio | Kind::Moto => Some("s3"),
+            Kind::Garage => Some("garage"),
             Kind::Azure => Some("azure"),
             Kind::Gcs => Some("gcs"),
             _ => None,
@@ -181,15 +191,39 @@ impl Kind {
                 ("WHARF_TEST_GCS", section)
             }
             Kind::Redis => ("WHARF_TEST_REDIS", address.to_string()),
-            _ => ("WHARF_TEST_S3", s3_section(address)),
+            Kind::Garage => {
+                ("WHARF_TEST_GARAGE", s3_section(address, "garage", [GARAGE_KEY, GARAGE_SECRET]))
+            }
+            _ => ("WHARF_TEST_S3", s3_section(address, "us-east-1", [ACCESS_KEY, SECRET_KEY])),
         }
     }
 }
 
-fn s3_section(address: SocketAddr) -> String {
+/// One node, which makes its bucket and its key by itself.
+fn garage(address: SocketAddr, folder: &Path) -> Outcome<Command> {
+    // Nobody but itself talks to it there.
+    let own = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let (config, data) = (folder.join("garage.toml"), folder.join("data"));
+    let text = format!(
+        "metadata_dir = {meta:?}\ndata_dir = {data:?}\ndb_engine = \"sqlite\"\n\
+         replication_factor = 1\nrpc_bind_addr = \"{own}\"\nrpc_public_addr = \"{own}\"\n\
+         rpc_secret = {GARAGE_SECRET:?}\n\n\
+         [s3_api]\ns3_region = \"garage\"\napi_bind_addr = \"{address}\"\n",
+        meta = folder.join("meta"),
+    );
+    std::fs::write(&config, text)?;
+    let mut command = Command::new("garage");
+    command.arg("-c").arg(config).args(["server", "--single-node", "--default-bucket"]);
+    command.env("GARAGE_DEFAULT_ACCESS_KEY", GARAGE_KEY);
+    command.env("GARAGE_DEFAULT_SECRET_KEY", GARAGE_SECRET);
+    command.env("GARAGE_DEFAULT_BUCKET", BUCKET);
+    Ok(command)
+}
+
+fn s3_section(address: SocketAddr, region: &str, [key, secret]: [&str; 2]) -> String {
     format!(
-        "s3: {{bucket: {BUCKET}, region: us-east-1, regionendpoint: \"http://{address}\", \
-         forcepathstyle: true, secure: false, accesskey: {ACCESS_KEY}, secretkey: {SECRET_KEY}}}"
+        "s3: {{bucket: {BUCKET}, region: {region}, regionendpoint: \"http://{address}\", \
+         forcepathstyle: true, secure: false, accesskey: {key}, secretkey: {secret:?}}}"
     )
 }
 

@@ -140,6 +140,10 @@ pub async fn one_of_many_takes_up_a_session(subject: Arc<Subject>) {
         )
         .await;
     if subject.declared.optimistic_sessions {
+        if !subject.declared.create_if_absent {
+            // Nobody can tell who was first.
+            return;
+        }
         let taken = taken.into_iter().map(|done| done.expect("anybody may take it up"));
         return one_of_many_saves(&subject, taken.collect()).await;
     }
@@ -170,6 +174,9 @@ async fn one_of_many_saves(subject: &Subject, uploads: Vec<Box<dyn Upload>>) {
 /// Each goes on where the one before ended, also if all of them begin the session: none of them can
 /// know who came first.
 pub async fn many_begin_one_session(subject: Arc<Subject>) {
+    if subject.declared.optimistic_sessions && !subject.declared.create_if_absent {
+        return;
+    }
     for round in 0..16 {
         let session = path(&format!("uploads/{round}"));
         let at = session.clone();
