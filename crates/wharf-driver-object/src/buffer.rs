@@ -3,16 +3,16 @@
 //! Memory is reserved before bytes are taken. Nobody waits for more of it while it holds some that only
 //! its client could free: uploads that wait for one another would wait for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::PutPayload;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::{JoinError, spawn_blocking},
     time::timeout,
 };
 use wharf_digest::{Algorithm, Digester};
+use wharf_driver::hashing;
 
 use crate::Hashed;
 
@@ -120,19 +120,19 @@ impl Buffer {
         &mut self,
         bytes: Bytes,
         mut digester: Digester,
-    ) -> Result<Digester, JoinError> {
+    ) -> io::Result<Digester> {
         let before = self.len - bytes.len() as u64;
         let fresh = (before == 0).then(|| Box::new(Digester::new(Algorithm::Sha256)));
         let own = self.digester.take().filter(|own| own.len() == before).or(fresh);
-        let work = move || {
+        let hashed = hashing(bytes.len(), move || {
             let Some(mut own) = own else {
                 digester.update(&bytes);
                 return (digester, None);
             };
             digester.update_with(&mut own, &bytes);
             (digester, Some(own))
-        };
-        let (digester, own) = spawn_blocking(work).await?;
+        });
+        let (digester, own) = hashed.await?;
         self.digester = own;
         Ok(digester)
     }

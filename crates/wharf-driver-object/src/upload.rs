@@ -4,16 +4,13 @@
 //! filled. What is saved ends with a piece that may be shorter than any store takes as a part: it
 //! stays open, and whoever goes on takes it back into memory as the beginning of the next one.
 
-use std::{mem, sync::Arc};
+use std::{io, mem, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::GetOptions;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    task::{JoinError, JoinSet},
-};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinSet};
 use wharf_content::{ByteStream, Content};
 use wharf_digest::Digester;
 use wharf_driver::{
@@ -480,8 +477,8 @@ impl Upload for ObjectUpload {
     }
 }
 
-fn broken(session: &StoragePath, error: JoinError) -> Error {
-    Error::new(ErrorKind::Other, session).because(error)
+fn broken(session: &StoragePath, error: impl Into<io::Error>) -> Error {
+    Error::new(ErrorKind::Other, session).because(error.into())
 }
 
 // === impl Open ===

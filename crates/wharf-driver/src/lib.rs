@@ -15,4 +15,4 @@ pub use driver::{
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryDriver;
 pub use path::{InvalidPath, StoragePath};
-pub use upload::{Checkpoint, Published, Upload, append_beside, hash};
+pub use upload::{Checkpoint, Published, Upload, append_beside, hash, hashing};

@@ -90,12 +90,20 @@ pub async fn append_beside<U: Upload + ?Sized>(
 /// Less is hashed in the time that a trip to a blocking thread takes, in bytes.
 const AT_ONCE: usize = 16 << 10;
 
-/// Has a digester take bytes, on a blocking thread if they are many. It fails only where the runtime ends.
+/// Has a digester take bytes. It fails only where the runtime ends.
 pub async fn hash(mut digester: Digester, bytes: Bytes) -> io::Result<Digester> {
-    let few = bytes.len() <= AT_ONCE;
-    let work = move || {
+    hashing(bytes.len(), move || {
         digester.update(&bytes);
         digester
-    };
-    if few { Ok(work()) } else { Ok(spawn_blocking(work).await?) }
+    })
+    .await
+}
+
+/// Lets something hash so many bytes, on a blocking thread if they are many. It fails only where the runtime
+/// ends.
+pub async fn hashing<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    if bytes <= AT_ONCE { Ok(work()) } else { Ok(spawn_blocking(work).await?) }
 }
