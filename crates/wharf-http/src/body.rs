@@ -222,15 +222,7 @@ impl Payload {
     fn poll_piped(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piped>>> {
         match self {
             Self::Stream(stream) => stream.poll_piped(cx),
-            Self::Parts(parts) => {
-                while let Some(part) = parts.front_mut() {
-                    match ready!(part.poll_piped(cx)) {
-                        Some(piece) => return Poll::Ready(Some(piece)),
-                        None => drop(parts.pop_front()),
-                    }
-                }
-                Poll::Ready(None)
-            }
+            Self::Parts(parts) => poll_parts(parts, |part| part.poll_piped(cx)),
             _ => self.poll_next(cx).map(|piece| piece.map(|piece| piece.map(Piped::Bytes))),
         }
     }
@@ -244,17 +236,23 @@ impl Payload {
             }
             Self::File(reader) => reader.poll_next(cx),
             Self::Stream(stream) => stream.poll_next(cx),
-            Self::Parts(parts) => {
-                while let Some(part) = parts.front_mut() {
-                    match ready!(part.poll_next(cx)) {
-                        Some(piece) => return Poll::Ready(Some(piece)),
-                        None => drop(parts.pop_front()),
-                    }
-                }
-                Poll::Ready(None)
-            }
+            Self::Parts(parts) => poll_parts(parts, |part| part.poll_next(cx)),
         }
     }
+}
+
+/// What comes next of the first part that has something.
+fn poll_parts<T>(
+    parts: &mut VecDeque<Payload>,
+    mut poll: impl FnMut(&mut Payload) -> Poll<Option<T>>,
+) -> Poll<Option<T>> {
+    while let Some(part) = parts.front_mut() {
+        match ready!(poll(part)) {
+            Some(piece) => return Poll::Ready(Some(piece)),
+            None => drop(parts.pop_front()),
+        }
+    }
+    Poll::Ready(None)
 }
 
 // === impl Piped ===

@@ -42,21 +42,21 @@ pub(crate) const PIECES: usize = 2;
 impl Window {
     /// Ready when there is room for a piece.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_room() {
-            return Poll::Ready(());
-        }
-        self.0.waiting.register(cx.waker());
-        // A piece may have gone just before we registered.
-        if self.has_room() { Poll::Ready(()) } else { Poll::Pending }
+        self.poll(cx, Self::has_room)
     }
 
     /// Ready when no piece is left.
     pub(crate) fn poll_empty(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_empty() {
+        self.poll(cx, Self::is_empty)
+    }
+
+    fn poll(&self, cx: &mut Context<'_>, is_so: fn(&Self) -> bool) -> Poll<()> {
+        if is_so(self) {
             return Poll::Ready(());
         }
         self.0.waiting.register(cx.waker());
-        if self.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        // A piece may have gone just before we registered.
+        if is_so(self) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
