@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// A piece that is written while another thread hashes it, in bytes. For less, waking that costs more than
-/// it saves.
-const WORTH_TWO_THREADS: usize = 1 << 20;
+/// it saves: who pushes that little is seldom alone, and then all processors are busy without it.
+const WORTH_TWO_THREADS: usize = 2 << 20;
 
 /// Hands its session to a blocking thread for each operation. A caller who gives up in the middle
 /// loses it: the thread finishes, and the session can be taken up again, for which the next writer

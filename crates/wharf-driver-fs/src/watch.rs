@@ -10,8 +10,8 @@
 //!   place. The root itself is open, so that it is the same wherever it goes.
 //! - Watches are set from above to below, and each of them twice: that the kernel gives the same number
 //!   both times shows that the path led to this folder when all above it were watched already.
-//! - If a folder is moved that others may lie below, or if events were lost, all that was known counts no
-//!   longer.
+//! - If a folder is moved, what was known of it and of all below it counts no longer, and nothing else: who
+//!   pushes removes a folder each time by moving it away. If events were lost, nothing counts any more.
 
 mod kernel;
 
@@ -70,7 +70,9 @@ struct Folder {
     /// Whether it is watched for what happens in it.
     inside: AtomicBool,
     changes: AtomicU64,
-    _above: Option<Arc<Folder>>,
+    /// Whether its path leads there no longer, nor those of what is below it.
+    moved: AtomicBool,
+    above: Option<Arc<Folder>>,
     gone: Arc<Gone>,
 }
 
@@ -143,6 +145,7 @@ impl Watches {
         inside: bool,
     ) -> Option<Arc<Folder>> {
         if let Some(known) = folders.by_path.get(path).and_then(Weak::upgrade)
+            && known.is_there()
             && (known.inside.load(Ordering::Relaxed) || !inside)
         {
             return Some(known);
@@ -154,7 +157,7 @@ impl Watches {
         let watch = self.number(queue, folders, disk, path, inside)?;
         let epoch = self.epoch.load(Ordering::SeqCst);
         let known = folders.by_watch.get(&watch).and_then(|(_, known)| known.upgrade());
-        let folder = match known.filter(|known| known.epoch == epoch) {
+        let folder = match known.filter(|known| known.epoch == epoch && known.is_there()) {
             Some(known) if known.path == *path => known,
             // It was moved here, which has not been heard yet.
             Some(_) => {
@@ -165,7 +168,8 @@ impl Watches {
                 folders.last += 1;
                 let (id, path, gone) = (folders.last, path.clone(), Arc::clone(&self.gone));
                 let (inside, changes) = (AtomicBool::new(inside), AtomicU64::new(0));
-                Arc::new(Folder { watch, id, epoch, path, inside, changes, _above: above, gone })
+                let moved = AtomicBool::new(false);
+                Arc::new(Folder { watch, id, epoch, path, inside, changes, moved, above, gone })
             }
         };
         folder.inside.fetch_or(inside, Ordering::Relaxed);
@@ -204,7 +208,7 @@ impl Watches {
             return;
         };
         match event.what {
-            What::Moved => self.start_anew(folders),
+            What::Moved => folder.moved.store(true, Ordering::SeqCst),
             What::Changed => {
                 folder.changes.fetch_add(1, Ordering::SeqCst);
                 // A folder that was removed, or whose place another one has taken.
@@ -244,10 +248,18 @@ impl Heard<'_> {
     pub(crate) fn is_same(&self, since: &Since) -> bool {
         since.epoch == self.0.epoch.load(Ordering::SeqCst)
             && since.changes == since.folder.changes.load(Ordering::SeqCst)
+            && since.folder.is_there()
     }
 }
 
 // === impl Folder ===
+
+impl Folder {
+    /// Whether neither it nor any folder above it was moved.
+    fn is_there(&self) -> bool {
+        !self.moved.load(Ordering::SeqCst) && self.above.as_deref().is_none_or(Self::is_there)
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -342,6 +354,27 @@ mod tests {
         assert!(is_same(&watches, &new));
         fs::rename(path_of("a"), path_of("c")).expect("it is moved");
         assert!(!is_same(&watches, &new));
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_takes_along_what_is_below_it_and_nothing_else() {
+        let Some((root, disk, watches)) = watched(&["a/b/c", "a/d", "e/f"]) else { return };
+        let since = |at: &str| watches.since(&disk, &path(at)).expect("it can be watched");
+        let path_of = |name: &str| root.path().join(name);
+        let [deep, near, far, whole] = ["a/b/c", "a/d", "e/f", "a"].map(since);
+        fs::rename(path_of("a/b"), path_of("g")).expect("it is moved");
+        assert!(!is_same(&watches, &deep));
+        assert!(is_same(&watches, &near) && is_same(&watches, &far));
+        assert!(!is_same(&watches, &whole), "it holds less now");
+        fs::rename(path_of("g"), path_of("a/b")).expect("it is moved back");
+        assert!(!is_same(&watches, &deep), "it may have changed meanwhile");
+        let again = since("a/b/c");
+        assert!(is_same(&watches, &again));
+        drop((deep, near));
+        fs::rename(path_of("a"), path_of("g")).expect("it is moved");
+        assert!(!is_same(&watches, &again) && is_same(&watches, &far));
+        drop((again, whole));
+        assert_eq!(watches.count(), 3);
     }
 
     /// The kernel has one number for it.
