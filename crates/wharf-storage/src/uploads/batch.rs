@@ -38,6 +38,9 @@ const PAGE: usize = 4096;
 /// and gives them back together.
 const SPARE: usize = BUDGET;
 
+/// Smaller buffers are cheap, and only very many writers would use them again.
+const WORTH_KEEPING: usize = 2 * LEAST;
+
 /// How long they are kept when nobody writes, at least, and at most twice as long.
 const REST: Duration = Duration::from_secs(2);
 
@@ -227,7 +230,7 @@ impl Batch {
     /// Takes out what has room, and goes on with the rest.
     pub(super) fn take(&mut self) -> Bytes {
         let buffer = std::mem::take(&mut self.buffer);
-        match buffer.capacity() <= LEAST {
+        match buffer.capacity() < WORTH_KEEPING {
             true => buffer.freeze(),
             false => Bytes::from_owner(Loan { buffer, home: self.home.clone() }),
         }
@@ -405,6 +408,17 @@ mod tests {
         (0..=SPARE / FULL).for_each(|_| spare.keep(BytesMut::with_capacity(FULL)));
         assert_eq!(spare.buffers.len(), SPARE / FULL);
         assert!(spare.buffers.iter().all(|kept| kept.capacity() == FULL));
+    }
+
+    #[test]
+    fn what_held_a_small_blob_is_not_kept() {
+        let share = Writers::default().enter();
+        for length in [1, LEAST / 4, LEAST] {
+            let mut batch = Batch::of(&share);
+            batch.push(vec![b'x'; length].into(), FULL);
+            drop(batch.take());
+        }
+        assert!(share.0.0.spare().buffers.is_empty());
     }
 
     #[test]
