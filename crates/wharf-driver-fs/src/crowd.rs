@@ -76,13 +76,13 @@ impl Syncs {
         })
     }
 
-    /// Makes something durable: by `act`, or together with all that others wait for.
+    /// Makes files or folders durable: by `act`, or together with all that others wait for.
     pub(crate) fn sync(
         &self,
-        what: Identity,
+        what: &[Identity],
         act: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        if what.is_beside(&self.identity) && self.is_crowded() {
+        if what.iter().all(|it| it.is_beside(&self.identity)) && self.is_crowded() {
             match self.sync_all() {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
                 done => return done,
@@ -225,7 +225,7 @@ mod tests {
                 alone.set(alone.get() + 1);
                 Ok(())
             };
-            syncs.sync(what, act).expect("it is synced");
+            syncs.sync(&[what], act).expect("it is synced");
         }
         alone.get()
     }
@@ -236,12 +236,12 @@ mod tests {
         let syncs = syncs(2, Some(&trace));
         let what = syncs.identity;
         let nested = || {
-            syncs.sync(what, || {
+            syncs.sync(&[what], || {
                 assert_eq!(alone(&syncs, what, 3), 0, "two are under way");
                 Ok(())
             })
         };
-        syncs.sync(what, nested).expect("it is synced");
+        syncs.sync(&[what], nested).expect("it is synced");
         assert_eq!(trace.steps(), [Step::SyncAll, Step::SyncAll, Step::SyncAll]);
         assert_eq!(alone(&syncs, what, 3), 3, "the others have ended");
     }
@@ -261,7 +261,7 @@ mod tests {
         // A pipe is on no file system.
         let (pipe, _) = std::io::pipe().expect("there are pipes");
         let works = std::mem::replace(&mut syncs.root, pipe.into());
-        let error = syncs.sync(what, || Ok(())).expect_err("it cannot be synced");
+        let error = syncs.sync(&[what], || Ok(())).expect_err("it cannot be synced");
         assert_ne!(error.kind(), io::ErrorKind::Unsupported);
         syncs.root = works;
         assert_eq!(alone(&syncs, what, 2 * LONGEST_REST), 2 * LONGEST_REST);

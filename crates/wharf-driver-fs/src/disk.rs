@@ -358,16 +358,22 @@ impl Disk {
     /// Makes folders durable that have been opened: by `act`, or together with what others wait for.
     pub(crate) fn sync_folders(
         &self,
-        which: Identity,
+        which: &[Identity],
         act: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         self.syncs.sync(which, act)
     }
 
+    /// Makes the content of files durable, and all that is needed to read it.
+    pub(crate) fn sync_files(&self, files: &[&Writable]) -> io::Result<()> {
+        let which = files.iter().map(|file| file.identity()).collect::<io::Result<Vec<_>>>()?;
+        self.syncs.sync(&which, || files.iter().try_for_each(|file| file.sync_alone()))
+    }
+
     /// Makes the content of a file that is there durable, whoever wrote it.
     pub(crate) fn sync_path(&self, path: &StoragePath) -> io::Result<()> {
         let file = self.read(path)?;
-        self.syncs.sync(Identity::of(&file)?, || {
+        self.syncs.sync(&[Identity::of(&file)?], || {
             self.step(|| file.sync_all(), || Step::SyncPath(path.clone()))
         })
     }

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use wharf_content::{ByteRange, Content, FileRegion};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    Opened, PresignRequest, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 use crate::{
@@ -189,6 +190,13 @@ impl Driver for FsDriver {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.run(path, move |tree, path| tree.put(path, &content, mode).at(path)).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        if let Some(hidden) = steps.iter().flatten().find(|put| HIDDEN.hides(&put.path)) {
+            return Err(Error::new(ErrorKind::InvalidPath, &hidden.path));
+        }
+        self.run(&Put::place(&steps), move |tree, _| tree.put_in_order(&steps)).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

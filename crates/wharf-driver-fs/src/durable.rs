@@ -18,6 +18,8 @@ pub(crate) struct DurableFolders {
 struct Opened {
     path: StoragePath,
     folder: OpenFolder,
+    /// Whether its own entry may not be durable.
+    is_new: bool,
 }
 
 // === impl DurableFolders ===
@@ -36,28 +38,54 @@ impl DurableFolders {
         path: &StoragePath,
         folder: OpenFolder,
     ) -> io::Result<()> {
-        let way = self.way(disk, path, folder)?;
-        disk.sync_folders(way[0].folder.identity()?, || {
-            way.iter().try_for_each(|it| self.sync_one(disk, it))
-        })?;
+        self.sync_each(disk, vec![(path.clone(), folder)])
+    }
+
+    /// The same of several, each way but once.
+    pub(crate) fn sync_each(
+        &self,
+        disk: &Disk,
+        folders: Vec<(StoragePath, OpenFolder)>,
+    ) -> io::Result<()> {
+        let mut ways = Vec::with_capacity(folders.len());
+        for (path, folder) in folders {
+            self.add_way(disk, path, folder, &mut ways)?;
+        }
+        let which = ways.iter().map(|it| it.folder.identity()).collect::<io::Result<Vec<_>>>()?;
+        disk.sync_folders(&which, || ways.iter().try_for_each(|it| self.sync_one(disk, it)))?;
         // Only now: a folder is durable when the whole way to it is.
-        for Opened { path, folder } in way.into_iter().rev().skip(1) {
-            self.known.insert(path, folder.identity()?);
+        for (Opened { path, is_new, .. }, identity) in ways.into_iter().zip(which).rev() {
+            if is_new {
+                self.known.insert(path, identity);
+            }
         }
         Ok(())
     }
 
-    /// A folder, and those above it up to the first that is known to hold it durably.
-    fn way(&self, disk: &Disk, path: &StoragePath, folder: OpenFolder) -> io::Result<Vec<Opened>> {
-        let mut way = vec![Opened { path: path.clone(), folder }];
-        while let Some(Opened { path, folder }) = way.last()
-            && let Some(parent) = path.parent()
-            && self.known.get(path) != Some(folder.identity()?)
-        {
-            let folder = disk.folder(&parent)?;
-            way.push(Opened { path: parent, folder });
+    /// Adds a folder, and those above it up to the first that is known to hold it durably, as far as they
+    /// are not there already.
+    fn add_way(
+        &self,
+        disk: &Disk,
+        path: StoragePath,
+        folder: OpenFolder,
+        ways: &mut Vec<Opened>,
+    ) -> io::Result<()> {
+        let mut next = Some((path, folder));
+        while let Some((path, folder)) = next.take() {
+            let identity = folder.identity()?;
+            if ways.iter().any(|it| it.folder.identity().ok() == Some(identity)) {
+                break;
+            }
+            let parent = path.parent();
+            let is_new = parent.is_some() && self.known.get(&path) != Some(identity);
+            if let Some(parent) = parent.filter(|_| is_new) {
+                let above = disk.folder(&parent)?;
+                next = Some((parent, above));
+            }
+            ways.push(Opened { path, folder, is_new });
         }
-        Ok(way)
+        Ok(())
     }
 
     fn sync_one(&self, disk: &Disk, it: &Opened) -> io::Result<()> {

@@ -47,6 +47,7 @@ mod identity;
 mod kept;
 mod listing;
 mod names;
+mod order;
 mod place;
 mod private;
 mod ready;

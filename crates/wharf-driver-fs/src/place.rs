@@ -17,6 +17,7 @@ use crate::{
     running::Running,
     unsettled::Unsettled,
     watch::Watches,
+    writable::Writable,
 };
 
 /// A root with what is remembered of it.
@@ -48,6 +49,11 @@ impl Hidden {
     /// Where temporary files are; on the same file system as all the rest.
     pub(crate) fn tmp(&self) -> StoragePath {
         self.folder("tmp")
+    }
+
+    /// A new name there.
+    pub(crate) fn temporary(&self) -> io::Result<StoragePath> {
+        self.tmp().join(&Uuid::new_v4().to_string()).map_err(io::Error::other)
     }
 
     /// Where folders go that are to be removed.
@@ -102,10 +108,7 @@ impl Tree {
         }
         let give = |folder: &OpenFolder| {
             self.with_temporary(|temporary| {
-                let file = match self.private.covers(path) {
-                    true => self.disk.create_private_at(temporary)?,
-                    false => self.disk.create_at(temporary)?,
-                };
+                let file = self.create_temporary(temporary, path)?;
                 file.write(0, std::slice::from_ref(content))?;
                 if mode != PutMode::Draft {
                     file.sync()?;
@@ -199,19 +202,30 @@ impl Tree {
         self.durable.sync(&self.disk, path, self.disk.folder(path)?)
     }
 
+    /// A new temporary file, of what will be at `path`.
+    pub(crate) fn create_temporary(
+        &self,
+        new: Spot<'_>,
+        path: &StoragePath,
+    ) -> io::Result<Writable> {
+        match self.private.covers(path) {
+            true => self.disk.create_private_at(new),
+            false => self.disk.create_at(new),
+        }
+    }
+
     /// Lends a name for a temporary file, which has another one afterwards, or is removed.
     pub(crate) fn with_temporary<T>(
         &self,
         act: impl FnOnce(Spot<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let tmp = HIDDEN.tmp();
-        let folder = self.disk.make_folder(&tmp)?;
-        let path = tmp.join(&Uuid::new_v4().to_string()).map_err(io::Error::other)?;
+        let folder = self.disk.make_folder(&HIDDEN.tmp())?;
+        let path = HIDDEN.temporary()?;
         let temporary = folder.spot(&path)?;
         act(temporary).inspect_err(|_| self.remove_temporary(temporary))
     }
 
-    fn remove_temporary(&self, temporary: Spot<'_>) {
+    pub(crate) fn remove_temporary(&self, temporary: Spot<'_>) {
         match self.disk.unlink_at(temporary) {
             Err(error) if !is_absent(&error) => {
                 tracing::warn!(path = %temporary.path, %error, "a temporary file stays");

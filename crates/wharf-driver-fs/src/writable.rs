@@ -65,9 +65,12 @@ impl Writable {
 
     /// Makes the content durable, and all that is needed to read it.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.syncs.sync(self.identity()?, || {
-            take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
-        })
+        self.syncs.sync(&[self.identity()?], || self.sync_alone())
+    }
+
+    /// The same, whatever others wait for.
+    pub(crate) fn sync_alone(&self) -> io::Result<()> {
+        take(self.trace.as_ref(), || self.file.sync_data(), || Step::SyncFile(self.id))
     }
 
     /// Copies the first `length` bytes of another file, without them entering user space where the

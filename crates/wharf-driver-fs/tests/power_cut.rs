@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use wharf_driver::{Driver, ErrorKind, PutMode, StoragePath};
+use wharf_driver::{Driver, ErrorKind, Put, PutMode, StoragePath};
 use wharf_driver_fs::{
     FsDriver, Options,
     trace::{Step, Trace},
@@ -166,6 +166,69 @@ async fn what_is_stored_over_a_draft_survives() {
     recorder.driver.get(&forgotten, 10).await.expect_err("it is gone");
     recorder.put("uploads/two/other", "new", PutMode::Create).await;
     recorder.check().await.expect("everything acknowledged is there");
+}
+
+/// All of a step is durable before anything of the next one is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_in_order_survives_in_order() {
+    for crowd in [None, Some(0)] {
+        let mut recorder = Recorder::with(Options { crowd, ..Options::default() });
+        let names = [
+            vec!["blobs/aa/data"],
+            vec!["links/one/link", "tags/1.0/index/link"],
+            vec!["tags/1.0/current/link"],
+        ];
+        // The folders are there, so that each name may survive without the others.
+        for folder in names.iter().flatten().map(|at| path(at).parent().expect("a folder")) {
+            recorder.put(&format!("{folder}/other"), "there before", PutMode::Overwrite).await;
+        }
+        let before = recorder.trace.len();
+        let put = |at: &&str| Put::new(path(at), "sha256:one");
+        let steps: Vec<Vec<Put>> =
+            names.iter().map(|step| step.iter().map(put).collect()).collect();
+        recorder.driver.put_in_order(steps.clone()).await.expect("it is stored");
+        for at in names.iter().flatten() {
+            recorder.changed(path(at), before, Some("sha256:one".into()));
+        }
+        recorder.check().await.expect("everything acknowledged is there");
+        let trace = recorder.trace.steps();
+        check_order(&trace, &steps, |_, _| true).await.expect("it survives in order");
+        let synced = |step: &Step| matches!(step, Step::SyncAll | Step::SyncFolder(_));
+        let unsynced = check_order(&trace, &steps, |at, step| at < before || !synced(step)).await;
+        unsynced.expect_err("without syncs of the names it does not");
+    }
+}
+
+/// Cuts the power after every step: what is there of one means that all before it is whole.
+async fn check_order(
+    trace: &[Step],
+    steps: &[Vec<Put>],
+    done: impl Fn(usize, &Step) -> bool,
+) -> Result<(), String> {
+    let mut disk = Disk::new();
+    for point in 0..=trace.len() {
+        for survival in SURVIVALS {
+            let root = tempfile::tempdir().expect("there is room for temporary folders");
+            disk.leave(root.path(), survival).expect("it can be written down");
+            let driver = FsDriver::new(root.path(), Options::default()).expect("it can be opened");
+            let mut is_whole = true;
+            for step in steps {
+                let mut is_step_whole = true;
+                for put in step {
+                    match driver.get(&put.path, 1000).await.ok() {
+                        None => is_step_whole = false,
+                        Some(found) if is_whole && found == put.content => {}
+                        Some(_) => {
+                            return Err(format!("{} ({survival:?} after {point})", put.path));
+                        }
+                    }
+                }
+                is_whole &= is_step_whole;
+            }
+        }
+        trace.get(point).filter(|step| done(point, step)).iter().for_each(|step| disk.apply(step));
+    }
+    Ok(())
 }
 
 /// The test itself is tested: each kind of sync is needed.

@@ -9,7 +9,8 @@ use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, memory::InMemory
 use wharf_content::{ByteRange, ByteStream, Content};
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Opened, PresignRequest, Put, PutMode, PutOutcome, Result, StoragePath, Upload,
+    put_each_in_order,
 };
 
 use crate::{
@@ -132,6 +133,10 @@ impl Driver for ObjectDriver {
             PutMode::Create => {}
         }
         Ok(PutOutcome::Written)
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        put_each_in_order(self, steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use wharf_content::{ByteRange, Content};
 
 use crate::{Checkpoint, Error, ErrorKind, Result, StoragePath, Upload};
@@ -58,6 +58,14 @@ pub trait Driver: Debug + Send + Sync + 'static {
 
     /// Stores small content, whole or not at all, durable when it returns.
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome>;
+
+    /// Stores small content step by step, as [`PutMode::Overwrite`] does: all of a step is durable before
+    /// anything of the next one is there. In which order the content of one step comes is open. After a
+    /// failure some of it may be there, of one step more than are complete at most. A driver that can do all
+    /// of it at less than the price of each does so.
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        put_each_in_order(self, steps).await
+    }
 
     /// Opens content, or a range of it; `NotFound` if there is none, `OutOfRange` if no byte lies in
     /// the range.
@@ -230,6 +238,15 @@ pub enum PutOutcome {
     Exists,
 }
 
+/// Small content to be stored ([`Driver::put_in_order`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Where.
+    pub path: StoragePath,
+    /// The whole of it.
+    pub content: Bytes,
+}
+
 /// Open content.
 #[derive(Debug)]
 pub struct Opened {
@@ -311,4 +328,31 @@ pub struct PresignRequest<'a> {
     pub method: &'a str,
     /// For how long.
     pub valid_for: Duration,
+}
+
+// === impl Put ===
+
+impl Put {
+    /// Content and where it goes.
+    pub fn new(path: StoragePath, content: impl Into<Bytes>) -> Self {
+        Self { path, content: content.into() }
+    }
+
+    /// Where the first of many goes, by which all of them are called; the root if there are none.
+    pub fn place(steps: &[Vec<Self>]) -> StoragePath {
+        steps.iter().flatten().next().map_or_else(StoragePath::root, |put| put.path.clone())
+    }
+}
+
+/// [`Driver::put_in_order`] for a driver to which it is worth nothing more than as many
+/// [`Driver::put`], those of a step at once.
+pub async fn put_each_in_order<D: Driver + ?Sized>(driver: &D, steps: Vec<Vec<Put>>) -> Result<()> {
+    for step in steps {
+        let puts = step.into_iter().map(|Put { path, content }| async move {
+            driver.put(&path, content, PutMode::Overwrite).await
+        });
+        // What has begun is not left in the middle because another one failed.
+        join_all(puts).await.into_iter().try_for_each(|put| put.map(drop))?;
+    }
+    Ok(())
 }

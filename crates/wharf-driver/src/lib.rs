@@ -10,7 +10,7 @@ mod upload;
 pub use adapters::{Checked, Limited, Named, Prefixed};
 pub use driver::{
     Capabilities, Contents, Driver, Entry, EntryKind, File, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready, Unchanged,
+    PresignRequest, Put, PutMode, PutOutcome, Ready, Unchanged, put_each_in_order,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryDriver;

@@ -14,7 +14,8 @@ use wharf_content::{ByteRange, Content};
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    Opened, PresignRequest, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload, put_each_in_order,
 };
 
 use self::{
@@ -107,6 +108,10 @@ impl Driver for MemoryDriver {
         }
         tree.insert(path, Node::content(content))?;
         Ok(PutOutcome::Written)
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        put_each_in_order(self, steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

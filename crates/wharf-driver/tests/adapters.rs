@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use wharf_content::{ByteRange, Content};
 use wharf_driver::{
     Capabilities, Checked, Checkpoint, Driver, Entry, EntryKind, Error, ErrorKind, Limited,
-    ListRequest, Listing, MemoryDriver, Metadata, Named, Opened, Prefixed, PresignRequest, PutMode,
-    PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    ListRequest, Listing, MemoryDriver, Metadata, Named, Opened, Prefixed, PresignRequest, Put,
+    PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 use wharf_testkit::driver_suite::path;
 
@@ -191,6 +191,10 @@ impl Driver for Odd {
     }
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.inner.put(path, content, mode).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        self.inner.put_in_order(steps).await
     }
     async fn open(&self, path: &StoragePath, _: Option<ByteRange>) -> Result<Opened> {
         let mut opened = self.inner.open(path, None).await?;

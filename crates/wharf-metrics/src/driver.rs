@@ -13,7 +13,8 @@ use wharf_content::{ByteRange, Content};
 use wharf_digest::Digester;
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 /// Times every operation of a driver. Stands outside of all other wrappers.
@@ -218,6 +219,11 @@ impl Driver for MeasuredDriver {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.watches.timed(Action::PutContent, path, self.inner.put(path, content, mode)).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        let path = Put::place(&steps);
+        self.watches.timed(Action::PutContent, &path, self.inner.put_in_order(steps)).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wharf_content::ByteRange;
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    PresignRequest, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
 };
 
 use crate::Way;
@@ -64,6 +64,10 @@ impl Driver for Guide {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.inner.put(path, content, mode).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        self.inner.put_in_order(steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

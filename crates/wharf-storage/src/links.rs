@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use wharf_core::Result;
 use wharf_digest::{Algorithm, Digest};
-use wharf_driver::{Driver, ErrorKind, PutMode, StoragePath};
+use wharf_driver::{Driver, ErrorKind, Put, PutMode, StoragePath};
 
 use crate::{error::StorageResult, layout};
 
@@ -67,6 +67,11 @@ pub(crate) async fn write(driver: &dyn Driver, link: &StoragePath, target: &Dige
     let content = Bytes::from(target.to_string());
     driver.put(link, content, PutMode::Overwrite).await.stored()?;
     Ok(())
+}
+
+/// A link that is to be written with others.
+pub(crate) fn put(link: StoragePath, target: &Digest) -> Put {
+    Put::new(link, target.to_string())
 }
 
 /// Removes a link with its folder, durably; `false` if it was not there.

@@ -24,9 +24,9 @@ use wharf_manifest::Descriptor;
 
 use crate::{digests, layout, links, store::Scope};
 
-pub(crate) use self::entries::{Entries, forget, record};
+pub(crate) use self::entries::{Entries, entry, forget};
 
-use self::entries::Entry;
+use self::entries::{Entry, record};
 
 /// The referrers of one repository.
 pub(crate) struct Referrers {

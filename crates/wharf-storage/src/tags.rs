@@ -6,10 +6,7 @@
 
 mod signs;
 
-use std::future::{Future, ready};
-
 use async_trait::async_trait;
-use futures_util::future::join;
 use wharf_core::{Error, ErrorKind, Page, PageRequest, Result, TagStore};
 use wharf_digest::Digest;
 use wharf_driver::{EntryKind, ListRequest};
@@ -25,6 +22,7 @@ use crate::{
     manifests::find,
     page::cut,
     store::Scope,
+    vault::TagLinks,
 };
 
 use self::signs::{Current, Pointing};
@@ -55,24 +53,17 @@ impl Tags {
 
     /// Points a tag to a manifest that is there; durable when it returns.
     pub(crate) async fn point(&self, tag: &Tag, digest: &Digest) -> Result<()> {
-        self.point_after(tag, digest, ready(Ok(()))).await
+        let _turn = self.scope.store.turns.tag(&self.scope.name, tag).await;
+        let TagLinks { history, current } = self.links(tag, digest);
+        self.scope.vault().link_in_order([history, current], digest).await
     }
 
-    /// [`Tags::point`] to a manifest whose bytes are there, and that `linked` makes one of the
-    /// repository. The history is written meanwhile: the two have only to be there before the tag is,
-    /// and both wait for the disk most of the time.
-    pub(crate) async fn point_after(
-        &self,
-        tag: &Tag,
-        digest: &Digest,
-        linked: impl Future<Output = Result<()>>,
-    ) -> Result<()> {
-        let (name, vault) = (&self.scope.name, self.scope.vault());
-        let _turn = self.scope.store.turns.tag(name, tag).await;
-        let history = layout::tag_history_link(name, tag, digest);
-        let (linked, remembered) = join(linked, vault.link(&history, digest)).await;
-        linked.and(remembered)?;
-        vault.link(&layout::tag_current(name, tag), digest).await
+    /// What has to be written to point a tag to a manifest. The caller has the tag's turn.
+    pub(crate) fn links(&self, tag: &Tag, digest: &Digest) -> TagLinks {
+        TagLinks {
+            history: layout::tag_history_link(&self.scope.name, tag, digest),
+            current: layout::tag_current(&self.scope.name, tag),
+        }
     }
 
     /// Removes a tag and what is left of it; `false` if there was none.

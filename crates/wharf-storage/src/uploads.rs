@@ -205,8 +205,10 @@ pub(crate) async fn discard(
         driver.forget(&started_at(folder)).await.stored()?;
         return upload.discard().await.stored();
     }
+    // What the driver keeps of it is below the folder.
     driver.forget_below(folder).await.stored()?;
-    upload.discard().await.stored()
+    drop(upload);
+    Ok(())
 }
 
 /// Ends a session that nobody can hold, and drops what any writer has left there.

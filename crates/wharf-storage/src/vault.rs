@@ -4,9 +4,9 @@
 //! collection will put the bytes of a blob that was collected and pushed again under another name
 //! (a generation), and will have the writer of a root look around after the root is written. Hence
 //! two rules for the rest of the crate: no path of a blob's bytes is made elsewhere, and no link to
-//! content is written but through [`Vault::link`] and [`Vault::link_root`].
+//! content is written but through [`Vault::link`], [`Vault::link_in_order`] and [`Vault::put_root`].
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,7 +15,8 @@ use wharf_content::ByteRange;
 use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{
-    Driver, Metadata, Opened, PresignRequest, Published, PutMode, StoragePath, Unchanged, Upload,
+    Driver, Metadata, Opened, PresignRequest, Published, Put, PutMode, StoragePath, Unchanged,
+    Upload,
 };
 use wharf_manifest::{Descriptor, MediaType};
 
@@ -30,6 +31,24 @@ use crate::{
 /// The blobs of all repositories.
 pub(crate) struct Vault {
     driver: Arc<dyn Driver>,
+}
+
+/// A manifest on its way into a repository.
+pub(crate) struct Root<'a> {
+    pub(crate) digest: &'a Digest,
+    pub(crate) bytes: Bytes,
+    /// Its entry among the referrers of its subject, which may be there without it.
+    pub(crate) entry: Option<Put>,
+    /// The link that makes it one of the repository.
+    pub(crate) link: StoragePath,
+    pub(crate) tag: Option<TagLinks>,
+}
+
+/// The links that point a tag to something.
+pub(crate) struct TagLinks {
+    /// Says that it ever did: there before the tag is.
+    pub(crate) history: StoragePath,
+    pub(crate) current: StoragePath,
 }
 
 // === impl Vault: existence ===
@@ -178,17 +197,33 @@ impl Vault {
         links::write(&*self.driver, link, digest).await
     }
 
-    /// Links a manifest that needs `dependencies`, its own bytes included: from now on none of them
-    /// may be collected. Durable when it returns.
-    pub(crate) async fn link_root(
+    /// Links a blob at several places, each durably before the next.
+    pub(crate) async fn link_in_order(
         &self,
-        link: &StoragePath,
+        links: impl IntoIterator<Item = StoragePath>,
         digest: &Digest,
-        dependencies: &[Digest],
     ) -> Result<()> {
+        let steps = links.into_iter().map(|link| vec![links::put(link, digest)]);
+        self.driver.put_in_order(steps.collect()).await.stored()
+    }
+
+    /// Stores a manifest that needs `dependencies`, its own bytes included, links it, and points a tag to
+    /// it: from now on none of them may be collected. Durable when it returns, and each step before the
+    /// next. Bytes that are there already are written again, as by [`Vault::put`].
+    pub(crate) async fn put_root(&self, root: Root<'_>, dependencies: &[Digest]) -> Result<()> {
+        let Root { digest, bytes, entry, link, tag } = root;
+        let (history, current) = tag.map(|tag| (tag.history, tag.current)).unzip();
+        let bytes = Put::new(live(digest), bytes);
+        let links = |links: Option<StoragePath>| links.map(|link| links::put(link, digest));
+        let steps = vec![
+            iter::once(bytes).chain(entry).collect(),
+            iter::once(links::put(link, digest)).chain(links(history)).collect(),
+            links(current).into_iter().collect(),
+        ];
+        self.driver.put_in_order(steps).await.stored()?;
         // Here the writer will look whether a collection has begun, and rescue what it needs.
         let _ = dependencies;
-        links::write(&*self.driver, link, digest).await
+        Ok(())
     }
 
     /// Removes a link, durably; `false` if it was not there.

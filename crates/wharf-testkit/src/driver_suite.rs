@@ -118,6 +118,7 @@ macro_rules! driver_suite {
             $crate::driver_suite_group!(content, $capabilities, $new;
                 content_comes_back_as_it_went_in, every_size_comes_back, content_of_no_bytes_is_there,
                 overwriting_leaves_nothing_of_the_old, create_keeps_what_is_there, a_draft_is_content,
+                content_is_put_in_order,
                 missing_content_is_not_found, a_folder_is_no_content, a_limit_is_kept,
                 many_small_reads_are_like_each,
                 ranges_cut_exactly, ranges_outside_are_refused, a_reader_keeps_what_it_opened,

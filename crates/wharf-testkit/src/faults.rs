@@ -18,8 +18,8 @@ use wharf_content::{ByteRange, Content};
 use wharf_digest::Digester;
 use wharf_driver::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
-    Upload,
+    Opened, PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath,
+    Unchanged, Upload, put_each_in_order,
 };
 
 mod flat;
@@ -256,6 +256,10 @@ impl Driver for FaultyDriver {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.faults.run(Call::Put, path, self.inner.put(path, content, mode)).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        put_each_in_order(self, steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

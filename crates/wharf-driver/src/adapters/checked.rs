@@ -9,8 +9,8 @@ use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, Error, ErrorKind, ListRequest, Listing, Metadata,
-    Opened, PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
-    Upload,
+    Opened, PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath,
+    Unchanged, Upload,
 };
 
 /// Checks what goes in and what comes out.
@@ -89,6 +89,14 @@ impl Driver for Checked {
         below_root(path)?;
         small(path, content.len(), self.small)?;
         self.inner.put(path, content, mode).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        for put in steps.iter().flatten() {
+            below_root(&put.path)?;
+            small(&put.path, put.content.len(), self.small)?;
+        }
+        self.inner.put_in_order(steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

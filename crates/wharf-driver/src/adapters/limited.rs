@@ -10,7 +10,8 @@ use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 /// Lets a number of operations in at once (`maxthreads`); the others wait for their turn, in order.
@@ -87,6 +88,10 @@ impl Driver for Limited {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.permits.hold(self.inner.put(path, content, mode)).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        self.permits.hold(self.inner.put_in_order(steps)).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

@@ -10,7 +10,8 @@ use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 /// Puts the driver's name into every error, and every operation into a span at debug level.
@@ -96,6 +97,11 @@ impl Driver for Named {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         told(self.name(), "put", path, self.inner.put(path, content, mode)).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        let path = Put::place(&steps);
+        told(self.name(), "put_in_order", &path, self.inner.put_in_order(steps)).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

@@ -9,7 +9,8 @@ use wharf_digest::Digester;
 
 use crate::{
     Capabilities, Checkpoint, Contents, Driver, ListRequest, Listing, Metadata, Opened,
-    PresignRequest, Published, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged, Upload,
+    PresignRequest, Published, Put, PutMode, PutOutcome, Ready, Result, StoragePath, Unchanged,
+    Upload,
 };
 
 /// Puts a folder in front of every path (`rootdirectory`). Errors name the whole path, which is
@@ -77,6 +78,12 @@ impl Driver for Prefixed {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.inner.put(&self.real(path), content, mode).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        let real = |put: Put| Put { path: self.real(&put.path), ..put };
+        let steps = steps.into_iter().map(|step| step.into_iter().map(real).collect());
+        self.inner.put_in_order(steps.collect()).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

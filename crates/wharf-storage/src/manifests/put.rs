@@ -3,17 +3,18 @@
 use wharf_core::{ErrorKind, ManifestBytes, PutOptions, Result, Stored};
 use wharf_digest::Digest;
 use wharf_manifest::Manifest;
+use wharf_reference::Tag;
 
-use crate::{layout, referrers, store::Scope, tags::Tags};
+use crate::{layout, referrers, store::Scope, tags::Tags, vault::Root};
 
 use super::references;
 
 /// Checks and stores a manifest, then points the tags to it.
 ///
-/// Each step is durable before the next begins, but for the history of a tag, which is written while
-/// the manifest is linked. If the process dies in between, there is a blob that nobody links, or an
-/// entry of a referrer that is not there, which lists leave out, or a manifest without its tags; none
-/// of that was acknowledged, and none of it is false.
+/// It goes in steps: the bytes, and the entry among the referrers of its subject; the link, and the
+/// history of the first tag; that tag. Each is durable before the next one begins. If the process dies in
+/// between, there is a blob that nobody links, or an entry of a referrer that is not there, which lists
+/// leave out, or a manifest without its tags; none of that was acknowledged, and none of it is false.
 pub(super) async fn manifest(
     scope: &Scope,
     tags: &Tags,
@@ -30,29 +31,42 @@ pub(super) async fn manifest(
 
     let (descriptor, digest) = (manifest.descriptor(), manifest.digest());
     let _turn = scope.store.turns.keep(&scope.name, &digest).await;
-    scope.vault().put(&digest, manifest.bytes().clone()).await?;
     let subject = view.subject().map(|subject| subject.digest);
-    let linked = link(scope, &manifest, &view);
-    match options.tags.split_first() {
-        None => linked.await?,
-        Some((first, others)) => {
-            tags.point_after(first, &digest, linked).await?;
-            for tag in others {
-                tags.point(tag, &digest).await?;
-            }
-        }
+    let (first, others) = match options.tags.split_first() {
+        Some((first, others)) => (Some(first), others),
+        None => (None, &[][..]),
+    };
+    store(scope, tags, &manifest, &view, first).await?;
+    for tag in others {
+        tags.point(tag, &digest).await?;
     }
     Ok(Stored { descriptor, subject, tags: options.tags })
 }
 
-/// Makes bytes that are there a manifest of the repository.
-async fn link(scope: &Scope, manifest: &ManifestBytes, view: &Manifest) -> Result<()> {
-    let (digest, size) = (manifest.digest(), manifest.descriptor().size);
-    if let Some(subject) = view.subject() {
-        referrers::record(scope, &subject.digest, &view.referrer(digest, size)).await?;
-    }
-    let link = layout::revision_link(&scope.name, &digest);
-    scope.vault().link_root(&link, &digest, &dependencies(view, digest)).await
+/// Makes a manifest one of the repository, and points a tag to it.
+async fn store(
+    scope: &Scope,
+    tags: &Tags,
+    manifest: &ManifestBytes,
+    view: &Manifest,
+    tag: Option<&Tag>,
+) -> Result<()> {
+    let (digest, size) = (&manifest.digest(), manifest.descriptor().size);
+    let entry = view.subject().map(|subject| {
+        referrers::entry(&scope.name, &subject.digest, &view.referrer(*digest, size))
+    });
+    let _turn = match tag {
+        Some(tag) => Some(scope.store.turns.tag(&scope.name, tag).await),
+        None => None,
+    };
+    let root = Root {
+        digest,
+        bytes: manifest.bytes().clone(),
+        entry,
+        link: layout::revision_link(&scope.name, digest),
+        tag: tag.map(|tag| tags.links(tag, digest)),
+    };
+    scope.vault().put_root(root, &dependencies(view, *digest)).await
 }
 
 fn read(scope: &Scope, manifest: &ManifestBytes) -> Result<Manifest> {

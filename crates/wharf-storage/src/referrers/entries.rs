@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use wharf_cache::ContentCache;
 use wharf_core::Result;
 use wharf_digest::Digest;
-use wharf_driver::PutMode;
+use wharf_driver::{Put, PutMode};
 use wharf_manifest::Descriptor;
+use wharf_reference::RepositoryName;
 
 use crate::{
     error::StorageResult,
@@ -43,11 +43,15 @@ const OVERHEAD: usize = 1024;
 /// The largest entry that is read: a manifest's annotations, and a little more.
 const LIMIT: u64 = 64 << 20;
 
+/// What enters a manifest among the referrers of its subject.
+pub(crate) fn entry(name: &RepositoryName, subject: &Digest, referrer: &Descriptor) -> Put {
+    Put::new(layout::referrer_link(name, subject, &referrer.digest), json(referrer))
+}
+
 /// Enters a manifest among the referrers of its subject, durably.
-pub(crate) async fn record(scope: &Scope, subject: &Digest, referrer: &Descriptor) -> Result<()> {
-    let link = layout::referrer_link(&scope.name, subject, &referrer.digest);
-    let entry = Bytes::from(json(referrer));
-    scope.driver().put(&link, entry, PutMode::Overwrite).await.stored()?;
+pub(super) async fn record(scope: &Scope, subject: &Digest, referrer: &Descriptor) -> Result<()> {
+    let Put { path, content } = entry(&scope.name, subject, referrer);
+    scope.driver().put(&path, content, PutMode::Overwrite).await.stored()?;
     Ok(())
 }
 

@@ -15,7 +15,8 @@ use wharf_core::BlobWriter;
 use wharf_digest::Digest;
 use wharf_driver::{
     Capabilities, Checkpoint, Driver, ErrorKind, ListRequest, Listing, MemoryDriver, Metadata,
-    Opened, PresignRequest, Published, PutMode, PutOutcome, Result, StoragePath, Upload,
+    Opened, PresignRequest, Published, Put, PutMode, PutOutcome, Result, StoragePath, Upload,
+    put_each_in_order,
 };
 use wharf_storage::Options;
 
@@ -117,6 +118,10 @@ impl Driver for Slow {
 
     async fn put(&self, path: &StoragePath, content: Bytes, mode: PutMode) -> Result<PutOutcome> {
         self.0.put(path, content, mode).await
+    }
+
+    async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
+        put_each_in_order(self, steps).await
     }
 
     async fn open(&self, path: &StoragePath, range: Option<ByteRange>) -> Result<Opened> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wharf_content::{ByteRange, Content};
-use wharf_driver::{ErrorKind, PresignRequest, PutMode, PutOutcome, StoragePath};
+use wharf_driver::{ErrorKind, PresignRequest, Put, PutMode, PutOutcome, StoragePath};
 
 use super::{Subject, all, kind, part, path, pattern, put, whole};
 
@@ -65,6 +66,33 @@ pub async fn a_draft_is_content(subject: Arc<Subject>) {
         assert_eq!(outcome, PutOutcome::Written);
         assert_eq!(subject.another().get(&at, 100).await.expect("it is there"), content);
     }
+}
+
+/// All of it is there, and for everybody; what fails in one step keeps the next ones from beginning.
+pub async fn content_is_put_in_order(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    driver.put_in_order(Vec::new()).await.expect("nothing is easily done");
+    put(&*driver, "order/tag/current", "old, and longer").await;
+    let content = [
+        ("order/blob", pattern(1, 70_000)),
+        ("order/link", "one".into()),
+        ("order/tag/history/one", "one".into()),
+        ("order/empty", Bytes::new()),
+        ("order/tag/current", "one".into()),
+    ];
+    let [blob, link, history, empty, current] =
+        content.clone().map(|(at, content)| Put::new(path(at), content));
+    let steps = vec![vec![blob], vec![link, history], Vec::new(), vec![empty, current]];
+    driver.put_in_order(steps).await.expect("it is stored");
+    for (at, content) in content {
+        assert_eq!(whole(&*driver, &path(at)).await, content, "{at}");
+        assert_eq!(whole(&*subject.another(), &path(at)).await, content, "{at}");
+    }
+    let [first, no_content, never] =
+        ["order/first", "", "order/never"].map(|at| vec![Put::new(path(at), "two")]);
+    let failed = driver.put_in_order(vec![first, no_content, never]).await;
+    assert_eq!(kind(failed), Some(ErrorKind::InvalidPath));
+    assert_eq!(kind(driver.stat(&path("order/never")).await), Some(ErrorKind::NotFound));
 }
 
 /// Create-if-absent.
