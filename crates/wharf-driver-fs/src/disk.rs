@@ -366,6 +366,9 @@ impl Disk {
 
     /// Makes the content of files durable, and all that is needed to read it.
     pub(crate) fn sync_files(&self, files: &[&Writable]) -> io::Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
         let which = files.iter().map(|file| file.identity()).collect::<io::Result<Vec<_>>>()?;
         self.syncs.sync(&which, || files.iter().try_for_each(|file| file.sync_alone()))
     }

@@ -1,7 +1,7 @@
 //! What small files hold, and which folders there are, for as long as the kernel tells of no change.
 //!
 //! A registry reads the same few files again and again: the links of what is pulled, and small blobs. What
-//! is read twice in a short time is kept, and its folder watched ([`crate::watch`]); then nothing has to be
+//! is asked for several times within a short time is kept, and its folder watched ([`crate::watch`]); then nothing has to be
 //! opened to know that it is still so. What the kernel does not tell (a change by a mapping into memory, or
 //! by a hard link somewhere else, and what is mounted over a folder) is seen when the time is up.
 
@@ -57,7 +57,7 @@ struct Watched {
     until: Instant,
 }
 
-/// Which paths were looked at lately: some of them, for that is enough.
+/// How often paths were looked at lately: some of them, for that is enough.
 #[derive(Debug)]
 struct Lately {
     hasher: RandomState,
@@ -71,6 +71,8 @@ const ROOM: u64 = 16 << 20;
 /// What is kept takes so many bytes besides its content: here, and in the kernel, which keeps what is watched.
 const OVERHEAD: usize = 2 << 10;
 const SLOTS: usize = 4 << 10;
+/// More is not counted. As many bits of a slot hold the count, the others say of which path.
+const MOST_LOOKS: u64 = 7;
 
 // === impl Kept ===
 
@@ -108,15 +110,17 @@ impl Kept {
         (heard.is_same(&fact.since) && Instant::now() < fact.until).then_some(fact)
     }
 
-    /// Keeps what `look` finds at a path, as long as `folder` stays the same, if it was looked at lately.
+    /// Keeps what `look` finds at a path, as long as `folder` stays the same, if it was looked at before,
+    /// `often` times within a short while.
     pub(crate) fn keep(
         &self,
         disk: &Disk,
         path: &StoragePath,
+        often: u64,
         folder: impl FnOnce() -> Option<StoragePath>,
         look: impl Fn() -> Option<Known>,
     ) -> Option<Known> {
-        if !self.lately.has(path) {
+        if self.lately.looks(path) < often {
             return None;
         }
         // To watch the way to where nothing is costs many times as much as to see that, and each time anew.
@@ -160,14 +164,16 @@ impl Lately {
         Self { hasher: RandomState::new(), slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// Whether a path was looked at before, and nothing in its slot since.
-    fn has(&self, path: &StoragePath) -> bool {
+    /// How often a path was looked at before, at most [`MOST_LOOKS`], and nothing in its slot in between.
+    fn looks(&self, path: &StoragePath) -> u64 {
         let hash = self.hasher.hash_one(path);
-        let slot = &self.slots[hash as usize % SLOTS];
-        slot.load(Ordering::Relaxed) == hash || {
-            slot.store(hash, Ordering::Relaxed);
-            false
+        let slot = &self.slots[(hash >> 32) as usize % SLOTS];
+        let (whose, noted) = (hash & !MOST_LOOKS, slot.load(Ordering::Relaxed));
+        let looks = if noted & !MOST_LOOKS == whose { noted & MOST_LOOKS } else { 0 };
+        if looks < MOST_LOOKS {
+            slot.store(whose | (looks + 1), Ordering::Relaxed);
         }
+        looks
     }
 }
 
@@ -177,13 +183,25 @@ mod tests {
     use crate::Options;
 
     #[test]
+    fn looks_are_counted_until_another_path_takes_the_slot() {
+        let lately = Lately::new();
+        let path = |name: &str| StoragePath::parse(name).expect("a path");
+        let counted: Vec<_> = (0..10).map(|_| lately.looks(&path("a"))).collect();
+        assert_eq!(counted, [0, 1, 2, 3, 4, 5, 6, 7, 7, 7]);
+        for other in 0..20 * SLOTS {
+            lately.looks(&path(&other.to_string()));
+        }
+        assert_eq!(lately.looks(&path("a")), 0);
+    }
+
+    #[test]
     fn the_way_to_where_nothing_is_is_not_watched() {
         let root = tempfile::tempdir().expect("there is room");
         let disk = Disk::open(root.path(), &Options::default()).expect("it can be opened");
         let kept = Kept::new(Watches::new(), Duration::from_secs(60));
         let path = StoragePath::parse("a/b").expect("a path");
         for _ in 0..3 {
-            let known = kept.keep(&disk, &path, || panic!("it is looked at first"), || None);
+            let known = kept.keep(&disk, &path, 1, || panic!("it is looked at first"), || None);
             assert!(known.is_none());
         }
     }

@@ -1,5 +1,5 @@
-//! Content that is put in an order, at the price of one sync for the bytes of all of it and of one more
-//! for the names of each step.
+//! Content that is put in an order, or after the bytes of an upload: at the price of one sync for the bytes
+//! of all of it, and of one more for the names of each step.
 
 use std::{cell::Cell, io};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Content that is written and has not got its name yet. It is removed unless it gets that.
-struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     tree: &'a Tree,
     put: &'a Put,
     /// The folder of temporary files, and the name there.
@@ -28,20 +28,31 @@ struct Draft<'a> {
 impl Tree {
     /// Stores what is to be stored step by step: all of a step is durable before the next one begins.
     pub(crate) fn put_in_order(&self, steps: &[Vec<Put>]) -> Result<()> {
-        let tmp = HIDDEN.tmp();
-        let folder = self.disk.make_folder(&tmp).at(&tmp)?;
-        let drafts = steps.iter().map(|step| {
-            let drafts = step.iter().map(|put| Draft::write(self, &folder, put).at(&put.path));
-            drafts.collect::<Result<Vec<_>>>()
-        });
+        let folder = self.drafts()?;
+        let drafts = steps.iter().map(|step| self.draft(&folder, step));
         let drafts = drafts.collect::<Result<Vec<_>>>()?;
-        let files: Vec<_> = drafts.iter().flatten().map(|draft| &draft.file).collect();
+        let files: Vec<_> = drafts.iter().flatten().map(Draft::file).collect();
         self.disk.sync_files(&files).at(Put::place(steps))?;
         drafts.iter().try_for_each(|step| self.name_all(step))
     }
 
+    /// Where drafts are.
+    pub(crate) fn drafts(&self) -> Result<OpenFolder> {
+        let tmp = HIDDEN.tmp();
+        self.disk.make_folder(&tmp).at(&tmp)
+    }
+
+    /// Writes what is to have its name later, and leaves it to the caller to sync it before.
+    pub(crate) fn draft<'a>(
+        &'a self,
+        folder: &'a OpenFolder,
+        puts: &'a [Put],
+    ) -> Result<Vec<Draft<'a>>> {
+        puts.iter().map(|put| Draft::write(self, folder, put).at(&put.path)).collect()
+    }
+
     /// Gives every draft of a step its name, durably.
-    fn name_all(&self, step: &[Draft<'_>]) -> Result<()> {
+    pub(crate) fn name_all(&self, step: &[Draft<'_>]) -> Result<()> {
         let _givings: Vec<_> =
             step.iter().map(|draft| self.unsettled.give(&draft.put.path)).collect();
         let (mut folders, mut again) = (Vec::new(), Vec::new());
@@ -71,6 +82,10 @@ impl<'a> Draft<'a> {
         let draft = Self { tree, put, folder, temporary, file, is_named: Cell::new(false) };
         draft.file.write(0, std::slice::from_ref(&put.content))?;
         Ok(draft)
+    }
+
+    pub(crate) fn file(&self) -> &Writable {
+        &self.file
     }
 
     /// Gives it its name, and returns the folder that has to be synced; `None` if the folder vanished

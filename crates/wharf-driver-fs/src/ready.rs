@@ -55,6 +55,13 @@ pub(crate) enum Miss {
 /// asked for is the end of the file.
 const WITHIN_A_PAGE: usize = 2048;
 
+/// A file that was read so often before is kept. To watch it costs about as much as that; and an upload, whose
+/// session is looked up twice by each request, has mostly come to its end by then.
+const OFTEN_READ: u64 = 4;
+
+/// A folder that was listed so often before is kept.
+const OFTEN_LISTED: u64 = 1;
+
 /// More is not copied on a thread that others wait for.
 const MOST: u64 = 256 << 10;
 
@@ -228,7 +235,7 @@ impl Tree {
     /// Keeps in mind which folder is there, if it is asked for again and again.
     pub(crate) fn keep_folder(&self, path: &StoragePath) {
         let folder = || Some(path.clone());
-        self.kept.keep(&self.disk, path, folder, || {
+        self.kept.keep(&self.disk, path, OFTEN_LISTED, folder, || {
             Seen::of(self.disk.folder_itself_now(path).ok()?).ok().map(Known::Folder)
         });
     }
@@ -257,7 +264,8 @@ impl Tree {
         path: &StoragePath,
     ) -> Option<(Metadata, Option<Bytes>)> {
         let known = self.kept.at(heard, path).or_else(|| {
-            self.kept.keep(&self.disk, path, || path.parent(), || self.look_at_file(path).ok())
+            let look = || self.look_at_file(path).ok();
+            self.kept.keep(&self.disk, path, OFTEN_READ, || path.parent(), look)
         });
         match known? {
             Known::File(metadata, content) if self.unsettled.is_settled(path) => {

@@ -9,12 +9,13 @@ use std::{io, os::unix::fs::MetadataExt, sync::Arc};
 
 use bytes::Bytes;
 use wharf_content::FileRegion;
-use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath};
+use wharf_driver::{Checkpoint, Error, ErrorKind, Published, Put, Result, StoragePath};
 
 use crate::{
     checkpoint::{self, LARGEST},
     fault::{At, cannot_link, is_absent, is_taken},
     folder::Spot,
+    order::Draft,
     place::Tree,
     remove::present,
     writable::Writable,
@@ -157,7 +158,7 @@ impl Session {
         }
         // No bytes are durable as they are.
         if self.size > 0 {
-            self.sync_data().at(&self.names.data)?;
+            self.sync_with(&[]).at(&self.names.data)?;
         }
         write(self, record).at(&self.names.checkpoint)?;
         self.checkpoint = checkpoint;
@@ -171,14 +172,27 @@ impl Session {
         Ok(FileRegion::new(Arc::new(file), 0, self.size))
     }
 
-    /// Makes the bytes the content of `target`.
-    pub(crate) fn publish(&mut self, target: &StoragePath) -> Result<Published> {
+    /// Makes the bytes the content of `target`, and then puts more.
+    pub(crate) fn publish_with(&mut self, target: &StoragePath, puts: &[Put]) -> Result<Published> {
+        let tree = Arc::clone(&self.tree);
+        let folder = tree.drafts()?;
+        let drafts = tree.draft(&folder, puts)?;
+        let published = self.publish(target, &drafts)?;
+        tree.name_all(&drafts).map(|()| published)
+    }
+
+    /// Makes the bytes the content of `target`, and syncs drafts with them.
+    pub(crate) fn publish(
+        &mut self,
+        target: &StoragePath,
+        drafts: &[Draft<'_>],
+    ) -> Result<Published> {
         self.check()?;
         if self.data.file().metadata().at(&self.names.data)?.len() != self.size {
             return Err(Error::new(ErrorKind::Corrupt, &self.names.data));
         }
         for _ in 0..ATTEMPTS {
-            match self.publish_once(target) {
+            match self.publish_once(target, drafts) {
                 Ok(published) => return Ok(published),
                 // Somebody else published, or deleted, between our look and our step.
                 Err(error) if is_taken(&error) || is_absent(&error) => self.check()?,
@@ -208,7 +222,11 @@ impl Session {
         Ok(())
     }
 
-    fn publish_once(&mut self, target: &StoragePath) -> io::Result<Published> {
+    fn publish_once(
+        &mut self,
+        target: &StoragePath,
+        drafts: &[Draft<'_>],
+    ) -> io::Result<Published> {
         let tree = Arc::clone(&self.tree);
         let there = match present(tree.disk.describe(target))? {
             Some(there) if !there.is_file() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -217,11 +235,12 @@ impl Session {
         match there {
             Some(there) if there.len() == self.size => {
                 tree.disk.sync_path(target)?;
+                tree.disk.sync_files(&files(drafts).collect::<Vec<_>>())?;
                 let parent = target.parent().ok_or(io::ErrorKind::IsADirectory)?;
                 tree.sync_folder(&parent).map(|()| Published::Existed)
             }
             Some(_) => {
-                self.give_away()?;
+                self.give_away(drafts)?;
                 tree.place(target, |folder| {
                     tree.with_temporary(|temporary| {
                         self.lend(temporary)?;
@@ -231,7 +250,7 @@ impl Session {
                 .map(|()| Published::Repaired)
             }
             None => {
-                self.give_away()?;
+                self.give_away(drafts)?;
                 tree.place(target, |folder| match self.is_ours()? {
                     true => self.link_new(folder.spot(target)?),
                     false => Err(io::ErrorKind::AlreadyExists.into()),
@@ -264,11 +283,11 @@ impl Session {
         }
     }
 
-    /// Syncs the bytes, and remembers, before they get a second name, that they are not only ours
+    /// Syncs the bytes and drafts, and remembers, before they get a second name, that they are not only ours
     /// from now on. That needs no sync: no reader outlives a power cut. One more name of theirs says
     /// so at the least expense.
-    fn give_away(&mut self) -> io::Result<()> {
-        self.sync_data()?;
+    fn give_away(&mut self, drafts: &[Draft<'_>]) -> io::Result<()> {
+        self.sync_with(drafts)?;
         self.published = true;
         let (disk, names) = (&self.tree.disk, &self.names);
         let folder = disk.folder(&names.folder)?;
@@ -304,14 +323,15 @@ impl Session {
         present(disk.unlink(&names.published)).map(drop)
     }
 
-    fn sync_data(&mut self) -> io::Result<()> {
-        if self.dirty {
-            let synced = self.data.sync();
-            // What a failed sync left behind is unknown, and a second one would not tell.
-            self.failed = synced.is_err();
-            synced?;
-            self.dirty = false;
-        }
+    /// Syncs drafts, and the bytes if they need it.
+    fn sync_with(&mut self, drafts: &[Draft<'_>]) -> io::Result<()> {
+        let data = self.dirty.then_some(&self.data);
+        let synced =
+            self.tree.disk.sync_files(&data.into_iter().chain(files(drafts)).collect::<Vec<_>>());
+        // What a failed sync left behind is unknown, and a second one would not tell.
+        self.failed = self.dirty && synced.is_err();
+        synced?;
+        self.dirty = false;
         Ok(())
     }
 
@@ -356,4 +376,8 @@ impl Session {
     fn is_ours(&self) -> io::Result<bool> {
         is_at(&self.tree.disk, &self.names.data, &self.data)
     }
+}
+
+fn files<'a>(drafts: &'a [Draft<'_>]) -> impl Iterator<Item = &'a Writable> {
+    drafts.iter().map(Draft::file)
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use wharf_content::Content;
 use wharf_digest::Digester;
 use wharf_driver::{
-    Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside,
+    Checkpoint, Error, ErrorKind, Published, Put, Result, StoragePath, Upload, append_beside,
 };
 
 use crate::{
@@ -109,14 +109,31 @@ impl Upload for FsUpload {
     }
 
     async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
-        if HIDDEN.hides(target) {
-            return Err(Error::new(ErrorKind::InvalidPath, target));
-        }
+        visible(target)?;
         let target = target.clone();
-        self.run(move |session| session.publish(&target)).await
+        self.run(move |session| session.publish(&target, &[])).await
+    }
+
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        visible(target)?;
+        puts.iter().try_for_each(|put| visible(&put.path))?;
+        let target = target.clone();
+        let published = self.run(move |session| session.publish_with(&target, &puts)).await?;
+        Ok((published, Vec::new()))
     }
 
     async fn discard(&mut self) -> Result<()> {
         self.run(Session::discard).await
+    }
+}
+
+fn visible(path: &StoragePath) -> Result<()> {
+    match HIDDEN.hides(path) {
+        true => Err(Error::new(ErrorKind::InvalidPath, path)),
+        false => Ok(()),
     }
 }

@@ -199,6 +199,44 @@ async fn what_is_put_in_order_survives_in_order() {
     }
 }
 
+/// What was published is durable before anything that goes with it is there, whether its bytes were saved
+/// before, or somebody else has published the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_with_a_publication_survives_after_it() {
+    for (crowd, is_saved) in [(None, false), (None, true), (Some(0), false), (Some(0), true)] {
+        let mut recorder = Recorder::with(Options { crowd, ..Options::default() });
+        let blob = Put::new(path("blobs/aa/data"), pattern(1, 900));
+        for folder in ["blobs/aa", "links/one", "links/two"] {
+            recorder.put(&format!("{folder}/other"), "there before", PutMode::Overwrite).await;
+        }
+        for link in ["links/one/link", "links/two/link"] {
+            let session = path("uploads/one");
+            let mut upload = recorder.driver.begin_upload(&session, None).await.expect("it begins");
+            upload.append(vec![blob.content.clone()]).await.expect("it is appended");
+            if is_saved {
+                recorder.save(&mut *upload, &session, &blob.content).await;
+            }
+            let began = recorder.trace.len();
+            let link = Put::new(path(link), "sha256:one");
+            let published = upload.publish_with(&blob.path, vec![link.clone()]).await;
+            let (_, left) = published.expect("it is published");
+            assert!(left.is_empty(), "a directory does it in one go");
+            for Put { path, content } in [blob.clone(), link.clone()] {
+                recorder.changed(path, began, Some(content));
+            }
+            drop(upload);
+            recorder.driver.forget_below(&session).await.expect("it goes");
+            let steps = [vec![blob.clone()], vec![link]];
+            check_order(&recorder.trace.steps(), &steps, |_, _| true).await.expect("in order");
+        }
+        recorder.history.saved.clear();
+        recorder.check().await.expect("everything acknowledged is there");
+        let unsynced = |step: &Step| !matches!(step, Step::SyncFile(_) | Step::SyncAll);
+        let noticed = recorder.history.check(&recorder.trace.steps(), unsynced).await;
+        noticed.expect_err("without syncs of the bytes it is not");
+    }
+}
+
 /// Cuts the power after every step: what is there of one means that all before it is whole.
 async fn check_order(
     trace: &[Step],

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use wharf_content::Content;
 use wharf_digest::Digester;
 
-use crate::{Error, ErrorKind, Result, StoragePath};
+use crate::{Error, ErrorKind, Put, Result, StoragePath};
 
 /// The one writer of an upload session, or one of several
 /// ([`Capabilities::optimistic_sessions`](crate::Capabilities::optimistic_sessions)). Dropping it leaves the session at its last checkpoint and
@@ -50,6 +50,17 @@ pub trait Upload: Send + Sync {
     /// that is there already stays; content of another size is damaged, and is replaced. The session
     /// stays as it was, until it is discarded, and can never change what was published.
     async fn publish(&mut self, target: &StoragePath) -> Result<Published>;
+
+    /// [`Upload::publish`] for who puts small content afterwards: if the driver can do both at less than the
+    /// price of each, it puts that too, in any order, once what is published is durable. If not, all of it
+    /// comes back, and is for the caller to put.
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        Ok((self.publish(target).await?, puts))
+    }
 
     /// Drops what the driver keeps of the session. Needs no durability.
     async fn discard(&mut self) -> Result<()>;

@@ -384,6 +384,15 @@ impl Upload for MeasuredUpload {
         self.watches.timed(Action::Move, &self.session, self.inner.publish(target)).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        let published = self.inner.publish_with(target, puts);
+        self.watches.timed(Action::Move, &self.session, published).await
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.watches.timed(Action::Delete, &self.session, self.inner.discard()).await
     }

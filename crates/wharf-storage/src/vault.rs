@@ -4,7 +4,8 @@
 //! collection will put the bytes of a blob that was collected and pushed again under another name
 //! (a generation), and will have the writer of a root look around after the root is written. Hence
 //! two rules for the rest of the crate: no path of a blob's bytes is made elsewhere, and no link to
-//! content is written but through [`Vault::link`], [`Vault::link_in_order`] and [`Vault::put_root`].
+//! content is written but through [`Vault::publish`], [`Vault::link`], [`Vault::link_in_order`] and
+//! [`Vault::put_root`].
 
 use std::{iter, sync::Arc};
 
@@ -179,17 +180,20 @@ impl Vault {
         self.driver.begin_direct(&live(digest), size_hint).await.stored()
     }
 
-    /// Makes what a session holds a blob, durably. The caller has verified the digest.
+    /// Makes what a session holds a blob, durably. The caller has verified the digest. If the driver can
+    /// do that at the same time, the blob is linked then; the result is whether it was.
     pub(crate) async fn publish(
         &self,
         digest: &Digest,
         upload: &mut dyn Upload,
-    ) -> wharf_driver::Result<()> {
-        let published = upload.publish(&live(digest)).await?;
+        link: &StoragePath,
+    ) -> wharf_driver::Result<bool> {
+        let links = vec![links::put(link.clone(), digest)];
+        let (published, left) = upload.publish_with(&live(digest), links).await?;
         if published == Published::Repaired {
             tracing::warn!(%digest, "blob had the wrong size and is repaired");
         }
-        Ok(())
+        Ok(left.is_empty())
     }
 
     /// Links a blob into a repository, durably. The blob must be there.

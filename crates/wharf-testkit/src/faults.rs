@@ -407,6 +407,15 @@ impl Upload for FaultyUpload {
         self.faults.run(Call::Publish, &self.session, self.inner.publish(target)).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        // What is put is put by the driver, so that faults hit it there.
+        Ok((self.publish(target).await?, puts))
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.faults.run(Call::Discard, &self.session, self.inner.discard()).await
     }

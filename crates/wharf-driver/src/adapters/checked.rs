@@ -278,6 +278,19 @@ impl Upload for CheckedUpload {
         self.inner.publish(target).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        below_root(target)?;
+        for put in &puts {
+            below_root(&put.path)?;
+            small(&put.path, put.content.len(), self.small)?;
+        }
+        self.inner.publish_with(target, puts).await
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.inner.discard().await
     }

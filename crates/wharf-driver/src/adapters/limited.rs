@@ -223,6 +223,14 @@ impl Upload for LimitedUpload {
         self.permits.hold(self.inner.publish(target)).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        self.permits.hold(self.inner.publish_with(target, puts)).await
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.permits.hold(self.inner.discard()).await
     }

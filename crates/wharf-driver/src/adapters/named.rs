@@ -235,6 +235,14 @@ impl Upload for NamedUpload {
         told(self.name, "publish", target, self.inner.publish(target)).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        told(self.name, "publish", target, self.inner.publish_with(target, puts)).await
+    }
+
     async fn discard(&mut self) -> Result<()> {
         told(self.name, "discard", &self.session, self.inner.discard()).await
     }

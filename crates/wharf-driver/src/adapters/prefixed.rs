@@ -207,6 +207,18 @@ impl Upload for PrefixedUpload {
         self.inner.publish(&self.prefix.append(target)).await
     }
 
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        let real = |put: &Put| Put::new(self.prefix.append(&put.path), put.content.clone());
+        let inside = puts.iter().map(real).collect();
+        let (published, left) =
+            self.inner.publish_with(&self.prefix.append(target), inside).await?;
+        Ok((published, if left.is_empty() { left } else { puts }))
+    }
+
     async fn discard(&mut self) -> Result<()> {
         self.inner.discard().await
     }

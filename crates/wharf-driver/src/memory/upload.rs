@@ -12,7 +12,9 @@ use futures_util::stream;
 use wharf_content::{ByteStream, Content};
 use wharf_digest::Digester;
 
-use crate::{Checkpoint, Error, ErrorKind, Published, Result, StoragePath, Upload, append_beside};
+use crate::{
+    Checkpoint, Error, ErrorKind, Published, Put, Result, StoragePath, Upload, append_beside,
+};
 
 use super::{
     Store, data_of,
@@ -127,6 +129,14 @@ impl Upload for MemoryUpload {
         };
         tree.insert(target, Node::content(whole))?;
         Ok(published)
+    }
+
+    async fn publish_with(
+        &mut self,
+        target: &StoragePath,
+        puts: Vec<Put>,
+    ) -> Result<(Published, Vec<Put>)> {
+        Ok((self.publish(target).await?, puts))
     }
 
     async fn discard(&mut self) -> Result<()> {

@@ -139,20 +139,25 @@ impl Writer {
         self.size - self.gathered.len()
     }
 
-    async fn publish(&self, session: &mut Session, digest: &Digest) -> Result<()> {
-        self.scope.vault().publish(digest, session.upload()).await.of_upload(&self.id)
+    /// Makes the bytes a blob, and mostly one of the repository: `false` if that is still to do.
+    async fn publish(&self, session: &mut Session, digest: &Digest) -> Result<bool> {
+        let link = layout::layer_link(&self.scope.name, digest);
+        self.scope.vault().publish(digest, session.upload(), &link).await.of_upload(&self.id)
     }
 
     /// Makes a published blob one of the repository.
-    async fn link(&self, digest: &Digest) -> Result<Descriptor> {
-        let link = layout::layer_link(&self.scope.name, digest);
-        self.scope.vault().link(&link, digest).await?;
+    async fn link(&self, digest: &Digest) -> Result<()> {
+        self.scope.vault().link(&layout::layer_link(&self.scope.name, digest), digest).await
+    }
+
+    /// Remembers a blob of the repository, and describes it.
+    async fn remember(&self, digest: &Digest) -> Descriptor {
         let descriptor = Descriptor::new(MediaType::octet_stream(), *digest, self.size);
         if let Some(cache) = self.scope.cache() {
             cache.set(digest, descriptor.clone()).await;
         }
         self.scope.store.recent.note(digest, &self.scope.name);
-        Ok(descriptor)
+        descriptor
     }
 
     /// Gives up what went straight to its place. Without a session behind it, that is the end.
@@ -242,14 +247,12 @@ impl BlobWriter for Writer {
         // Published first and linked then: a crash in between leaves a blob that nobody links, and
         // a session that can be committed again. A failure may mean that bytes did not reach the
         // disk, so that the session counts only up to its checkpoint.
-        self.publish(&mut session, digest).await?;
-        let descriptor = match self.link(digest).await {
-            Ok(descriptor) => descriptor,
-            Err(error) => {
-                self.stage = Stage::Idle(Box::new(session));
-                return Err(error);
-            }
-        };
+        let is_linked = self.publish(&mut session, digest).await?;
+        if !is_linked && let Err(error) = self.link(digest).await {
+            self.stage = Stage::Idle(Box::new(session));
+            return Err(error);
+        }
+        let descriptor = self.remember(digest).await;
         self.stage = Stage::Ended;
         let Some(upload) = session.into_upload() else { return Ok(descriptor) };
         if let Err(error) = discard(self.scope.driver(), &self.folder(), upload).await {

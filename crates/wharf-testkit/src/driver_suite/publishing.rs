@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_driver::{ErrorKind, Published};
+use wharf_driver::{ErrorKind, Published, Put};
 
 use super::{Subject, all, append, begin, kind, names, path, pattern, put, resume, whole};
 
@@ -27,6 +27,35 @@ pub async fn an_empty_upload_is_published(subject: Arc<Subject>) {
     let mut upload = begin(&*driver, &path("uploads/one")).await;
     assert_eq!(upload.publish(&path("empty")).await.expect("it is published"), Published::New);
     assert_eq!(whole(&*driver, &path("empty")).await, "");
+}
+
+/// What is put with a publication is there after it, or comes back to the caller.
+pub async fn content_goes_with_a_publication(subject: Arc<Subject>) {
+    let driver = subject.driver();
+    let bytes = pattern(7, 90_000);
+    for (session, link) in [("with/new", "with/one/link"), ("with/again", "with/two/link")] {
+        let mut upload = begin(&*driver, &path(session)).await;
+        append(&mut upload, &bytes).await;
+        let put = Put::new(path(link), "a link");
+        let published = upload.publish_with(&path("with/blob"), vec![put.clone()]).await;
+        let (_, left) = published.expect("it is published");
+        assert!(left.is_empty() || left == [put], "{left:?}");
+        assert_eq!(left.is_empty(), driver.stat(&path(link)).await.is_ok());
+        driver.put_in_order(vec![left]).await.expect("the rest is stored");
+        for driver in [subject.driver(), subject.another()] {
+            assert_eq!(whole(&*driver, &path("with/blob")).await, bytes);
+            assert_eq!(whole(&*driver, &path(link)).await, "a link");
+        }
+        upload.discard().await.expect("it ends");
+    }
+    let mut upload = begin(&*driver, &path("with/no")).await;
+    let put = Put::new(path(""), "no content");
+    match upload.publish_with(&path("with/empty"), vec![put]).await {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidPath),
+        Ok((_, left)) => {
+            assert_eq!(kind(driver.put_in_order(vec![left]).await), Some(ErrorKind::InvalidPath));
+        }
+    }
 }
 
 /// A checkpoint is not needed.
