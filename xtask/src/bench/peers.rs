@@ -143,8 +143,7 @@ impl Program {
     /// The server, if it is there.
     fn peer(&self) -> Outcome<Option<Peer>> {
         let Some(path) = &self.path else { return Ok(None) };
-        let words = process::output_whatever(Command::new(path).arg(self.version), VERSION_LIMIT)?;
-        let version = told(&words, path);
+        let version = asked(path, self.version)?;
         Ok(Some(Peer { name: self.name.to_owned(), version, kind: (self.kind)(path.clone()) }))
     }
 }
@@ -154,12 +153,12 @@ impl Program {
 impl Peer {
     /// Our own server, by another name if it is observed.
     pub(crate) fn ours(name: &str, path: &Path, observed: Option<Observed>) -> Outcome<Self> {
-        let words = process::output_whatever(Command::new(path).arg("version"), VERSION_LIMIT)?;
+        let version = asked(path, "version")?;
         let kind = match observed {
             None => Kind::Wharf(path.to_owned()),
             Some(observed) => Kind::Observed(path.to_owned(), observed),
         };
-        Ok(Self { name: name.to_owned(), version: told(&words, path), kind })
+        Ok(Self { name: name.to_owned(), version, kind })
     }
 
     /// Reads `NAME=URL` or `NAME=URL,PID`.
@@ -324,6 +323,20 @@ fn talk(stream: &mut (impl Read + Write), request: &str) -> std::io::Result<Vec<
         Err(error) if error.kind() != ErrorKind::UnexpectedEof || answer.is_empty() => Err(error),
         _ => Ok(answer),
     }
+}
+
+/// The version of a program, which is asked for with its file out of the kernel's memory. How it came there
+/// last (by the linker, a copy, a start) decides how many of its pages the kernel maps at a time, and all
+/// that are mapped count as memory of the server: now each has been read in by being run.
+fn asked(program: &Path, argument: &str) -> Outcome<String> {
+    let file = format!("if={}", program.display());
+    let mut forget = Command::new("dd");
+    process::output(
+        forget.args([&file, "iflag=nocache", "count=0", "status=none"]),
+        VERSION_LIMIT,
+    )?;
+    let words = process::output_whatever(Command::new(program).arg(argument), VERSION_LIMIT)?;
+    Ok(told(&words, program))
 }
 
 /// The version in what a program said of itself.
