@@ -365,7 +365,11 @@ impl Disk {
     }
 
     /// Makes the content of files durable, and all that is needed to read it.
-    pub(crate) fn sync_files(&self, files: &[&Writable]) -> io::Result<()> {
+    pub(crate) fn sync_files<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Writable>,
+    ) -> io::Result<()> {
+        let files: Vec<_> = files.into_iter().collect();
         if files.is_empty() {
             return Ok(());
         }

@@ -127,9 +127,7 @@ impl FsDriver {
         path: &StoragePath,
         act: impl FnOnce(&Arc<Tree>, &StoragePath) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if HIDDEN.hides(path) {
-            return Err(Error::new(ErrorKind::InvalidPath, path));
-        }
+        HIDDEN.check(path)?;
         let (tree, own) = (Arc::clone(&self.tree), path.clone());
         blocking(path, move || act(&tree, &own)).await?
     }
@@ -193,9 +191,7 @@ impl Driver for FsDriver {
     }
 
     async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
-        if let Some(hidden) = steps.iter().flatten().find(|put| HIDDEN.hides(&put.path)) {
-            return Err(Error::new(ErrorKind::InvalidPath, &hidden.path));
-        }
+        steps.iter().flatten().try_for_each(|put| HIDDEN.check(&put.path))?;
         self.run(&Put::place(&steps), move |tree, _| tree.put_in_order(&steps)).await
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct DurableFolders {
 struct Opened {
     path: StoragePath,
     folder: OpenFolder,
+    identity: Identity,
     /// Whether its own entry may not be durable.
     is_new: bool,
 }
@@ -51,13 +52,11 @@ impl DurableFolders {
         for (path, folder) in folders {
             self.add_way(disk, path, folder, &mut ways)?;
         }
-        let which = ways.iter().map(|it| it.folder.identity()).collect::<io::Result<Vec<_>>>()?;
+        let which: Vec<_> = ways.iter().map(|it| it.identity).collect();
         disk.sync_folders(&which, || ways.iter().try_for_each(|it| self.sync_one(disk, it)))?;
         // Only now: a folder is durable when the whole way to it is.
-        for (Opened { path, is_new, .. }, identity) in ways.into_iter().zip(which).rev() {
-            if is_new {
-                self.known.insert(path, identity);
-            }
+        for it in ways.into_iter().rev().filter(|it| it.is_new) {
+            self.known.insert(it.path, it.identity);
         }
         Ok(())
     }
@@ -74,21 +73,21 @@ impl DurableFolders {
         let mut next = Some((path, folder));
         while let Some((path, folder)) = next.take() {
             let identity = folder.identity()?;
-            if ways.iter().any(|it| it.folder.identity().ok() == Some(identity)) {
+            if ways.iter().any(|it| it.identity == identity) {
                 break;
             }
-            let parent = path.parent();
-            let is_new = parent.is_some() && self.known.get(&path) != Some(identity);
-            if let Some(parent) = parent.filter(|_| is_new) {
+            let parent = path.parent().filter(|_| self.known.get(&path) != Some(identity));
+            let is_new = parent.is_some();
+            if let Some(parent) = parent {
                 let above = disk.folder(&parent)?;
                 next = Some((parent, above));
             }
-            ways.push(Opened { path, folder, is_new });
+            ways.push(Opened { path, folder, identity, is_new });
         }
         Ok(())
     }
 
     fn sync_one(&self, disk: &Disk, it: &Opened) -> io::Result<()> {
-        self.syncs.sync(it.folder.identity()?, || disk.sync_folder(&it.path, &it.folder))
+        self.syncs.sync(it.identity, || disk.sync_folder(&it.path, &it.folder))
     }
 }

@@ -1,8 +1,8 @@
 //! What small files hold, and which folders there are, for as long as the kernel tells of no change.
 //!
 //! A registry reads the same few files again and again: the links of what is pulled, and small blobs. What
-//! is asked for several times within a short time is kept, and its folder watched ([`crate::watch`]); then nothing has to be
-//! opened to know that it is still so. What the kernel does not tell (a change by a mapping into memory, or
+//! is asked for several times within a short time is kept, and its folder watched ([`crate::watch`]); then
+//! nothing has to be opened to know that it is still so. What the kernel does not tell (a change by a mapping into memory, or
 //! by a hard link somewhere else, and what is mounted over a folder) is seen when the time is up.
 
 use std::{

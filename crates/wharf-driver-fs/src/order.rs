@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Content that is written and has not got its name yet. It is removed unless it gets that.
-pub(crate) struct Draft<'a> {
+pub(crate) struct Unnamed<'a> {
     tree: &'a Tree,
     put: &'a Put,
     /// The folder of temporary files, and the name there.
@@ -28,38 +28,31 @@ pub(crate) struct Draft<'a> {
 impl Tree {
     /// Stores what is to be stored step by step: all of a step is durable before the next one begins.
     pub(crate) fn put_in_order(&self, steps: &[Vec<Put>]) -> Result<()> {
-        let folder = self.drafts()?;
-        let drafts = steps.iter().map(|step| self.draft(&folder, step));
-        let drafts = drafts.collect::<Result<Vec<_>>>()?;
-        let files: Vec<_> = drafts.iter().flatten().map(Draft::file).collect();
-        self.disk.sync_files(&files).at(Put::place(steps))?;
-        drafts.iter().try_for_each(|step| self.name_all(step))
-    }
-
-    /// Where drafts are.
-    pub(crate) fn drafts(&self) -> Result<OpenFolder> {
-        let tmp = HIDDEN.tmp();
-        self.disk.make_folder(&tmp).at(&tmp)
+        let folder = self.temporaries().at(HIDDEN.tmp())?;
+        let written = steps.iter().map(|step| self.write_all(&folder, step));
+        let written = written.collect::<Result<Vec<_>>>()?;
+        let files = written.iter().flatten().map(Unnamed::file);
+        self.disk.sync_files(files).at(Put::place(steps))?;
+        written.iter().try_for_each(|step| self.name_all(step))
     }
 
     /// Writes what is to have its name later, and leaves it to the caller to sync it before.
-    pub(crate) fn draft<'a>(
+    pub(crate) fn write_all<'a>(
         &'a self,
         folder: &'a OpenFolder,
         puts: &'a [Put],
-    ) -> Result<Vec<Draft<'a>>> {
-        puts.iter().map(|put| Draft::write(self, folder, put).at(&put.path)).collect()
+    ) -> Result<Vec<Unnamed<'a>>> {
+        puts.iter().map(|put| Unnamed::write(self, folder, put).at(&put.path)).collect()
     }
 
-    /// Gives every draft of a step its name, durably.
-    pub(crate) fn name_all(&self, step: &[Draft<'_>]) -> Result<()> {
-        let _givings: Vec<_> =
-            step.iter().map(|draft| self.unsettled.give(&draft.put.path)).collect();
+    /// Gives all of a step its names, durably.
+    pub(crate) fn name_all(&self, step: &[Unnamed<'_>]) -> Result<()> {
+        let _givings: Vec<_> = step.iter().map(|it| self.unsettled.give(&it.put.path)).collect();
         let (mut folders, mut again) = (Vec::new(), Vec::new());
-        for draft in step {
-            match draft.name().at(&draft.put.path)? {
+        for it in step {
+            match it.name().at(&it.put.path)? {
                 Some(folder) => folders.push(folder),
-                None => again.push(draft.put),
+                None => again.push(it.put),
             }
         }
         if let Some((first, _)) = folders.first() {
@@ -73,15 +66,15 @@ impl Tree {
     }
 }
 
-// === impl Draft ===
+// === impl Unnamed ===
 
-impl<'a> Draft<'a> {
+impl<'a> Unnamed<'a> {
     fn write(tree: &'a Tree, folder: &'a OpenFolder, put: &'a Put) -> io::Result<Self> {
         let temporary = HIDDEN.temporary()?;
         let file = tree.create_temporary(folder.spot(&temporary)?, &put.path)?;
-        let draft = Self { tree, put, folder, temporary, file, is_named: Cell::new(false) };
-        draft.file.write(0, std::slice::from_ref(&put.content))?;
-        Ok(draft)
+        let unnamed = Self { tree, put, folder, temporary, file, is_named: Cell::new(false) };
+        unnamed.file.write(0, std::slice::from_ref(&put.content))?;
+        Ok(unnamed)
     }
 
     pub(crate) fn file(&self) -> &Writable {
@@ -91,25 +84,22 @@ impl<'a> Draft<'a> {
     /// Gives it its name, and returns the folder that has to be synced; `None` if the folder vanished
     /// meanwhile, and the name with it.
     fn name(&self) -> io::Result<Option<(StoragePath, OpenFolder)>> {
-        match self.try_name() {
-            Err(error) if is_absent(&error) => Ok(None),
-            named => named,
-        }
-    }
-
-    fn try_name(&self) -> io::Result<Option<(StoragePath, OpenFolder)>> {
         let path = &self.put.path;
         let parent = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
-        let disk = &self.tree.disk;
-        let folder = disk.make_folder(&parent)?;
-        disk.rename_at(self.folder.spot(&self.temporary)?, folder.spot(path)?)?;
-        self.is_named.set(true);
-        let now = disk.folder(&parent)?;
-        Ok((now.identity()? == folder.identity()?).then_some((parent, now)))
+        let given = self.tree.give(&parent, &|folder| {
+            let temporary = self.folder.spot(&self.temporary)?;
+            self.tree.disk.rename_at(temporary, folder.spot(path)?)?;
+            self.is_named.set(true);
+            Ok(())
+        });
+        match given {
+            Err(error) if is_absent(&error) => Ok(None),
+            given => Ok(given?.map(|folder| (parent, folder))),
+        }
     }
 }
 
-impl Drop for Draft<'_> {
+impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
         if !self.is_named.get()
             && let Ok(spot) = self.folder.spot(&self.temporary)

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use bytes::Bytes;
 use uuid::Uuid;
-use wharf_driver::{PutMode, PutOutcome, StoragePath};
+use wharf_driver::{Error, ErrorKind, PutMode, PutOutcome, Result, StoragePath};
 
 use crate::{
     disk::Disk,
@@ -44,6 +44,14 @@ const ATTEMPTS: usize = 16;
 impl Hidden {
     pub(crate) fn hides(&self, path: &StoragePath) -> bool {
         path.components().next() == Some(self.0)
+    }
+
+    /// An error if a path is ours, and not there for others.
+    pub(crate) fn check(&self, path: &StoragePath) -> Result<()> {
+        match self.hides(path) {
+            true => Err(Error::new(ErrorKind::InvalidPath, path)),
+            false => Ok(()),
+        }
     }
 
     /// Where temporary files are; on the same file system as all the rest.
@@ -188,18 +196,31 @@ impl Tree {
         parent: &StoragePath,
         act: &impl Fn(&OpenFolder) -> io::Result<()>,
     ) -> io::Result<bool> {
+        let Some(folder) = self.give(parent, act)? else { return Ok(false) };
+        self.durable.sync(&self.disk, parent, folder).map(|()| true)
+    }
+
+    /// Gives something a name in a folder by `act`, and returns that folder, which has to be synced; `None`
+    /// if it was moved away meanwhile, and what got its name with it.
+    pub(crate) fn give(
+        &self,
+        parent: &StoragePath,
+        act: &impl Fn(&OpenFolder) -> io::Result<()>,
+    ) -> io::Result<Option<OpenFolder>> {
         let folder = self.disk.make_folder(parent)?;
         act(&folder)?;
         let now = self.disk.folder(parent)?;
-        if now.identity()? != folder.identity()? {
-            return Ok(false);
-        }
-        self.durable.sync(&self.disk, parent, now).map(|()| true)
+        Ok((now.identity()? == folder.identity()?).then_some(now))
     }
 
     /// Makes the entries of a folder durable, and the way to it.
     pub(crate) fn sync_folder(&self, path: &StoragePath) -> io::Result<()> {
         self.durable.sync(&self.disk, path, self.disk.folder(path)?)
+    }
+
+    /// The folder of temporary files.
+    pub(crate) fn temporaries(&self) -> io::Result<OpenFolder> {
+        self.disk.make_folder(&HIDDEN.tmp())
     }
 
     /// A new temporary file, of what will be at `path`.
@@ -219,7 +240,7 @@ impl Tree {
         &self,
         act: impl FnOnce(Spot<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let folder = self.disk.make_folder(&HIDDEN.tmp())?;
+        let folder = self.temporaries()?;
         let path = HIDDEN.temporary()?;
         let temporary = folder.spot(&path)?;
         act(temporary).inspect_err(|_| self.remove_temporary(temporary))

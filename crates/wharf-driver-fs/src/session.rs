@@ -15,8 +15,8 @@ use crate::{
     checkpoint::{self, LARGEST},
     fault::{At, cannot_link, is_absent, is_taken},
     folder::Spot,
-    order::Draft,
-    place::Tree,
+    order::Unnamed,
+    place::{HIDDEN, Tree},
     remove::present,
     writable::Writable,
 };
@@ -175,24 +175,24 @@ impl Session {
     /// Makes the bytes the content of `target`, and then puts more.
     pub(crate) fn publish_with(&mut self, target: &StoragePath, puts: &[Put]) -> Result<Published> {
         let tree = Arc::clone(&self.tree);
-        let folder = tree.drafts()?;
-        let drafts = tree.draft(&folder, puts)?;
-        let published = self.publish(target, &drafts)?;
-        tree.name_all(&drafts).map(|()| published)
+        let folder = tree.temporaries().at(HIDDEN.tmp())?;
+        let written = tree.write_all(&folder, puts)?;
+        let published = self.publish(target, &written)?;
+        tree.name_all(&written).map(|()| published)
     }
 
-    /// Makes the bytes the content of `target`, and syncs drafts with them.
+    /// Makes the bytes the content of `target`, and syncs with them what is named next.
     pub(crate) fn publish(
         &mut self,
         target: &StoragePath,
-        drafts: &[Draft<'_>],
+        next: &[Unnamed<'_>],
     ) -> Result<Published> {
         self.check()?;
         if self.data.file().metadata().at(&self.names.data)?.len() != self.size {
             return Err(Error::new(ErrorKind::Corrupt, &self.names.data));
         }
         for _ in 0..ATTEMPTS {
-            match self.publish_once(target, drafts) {
+            match self.publish_once(target, next) {
                 Ok(published) => return Ok(published),
                 // Somebody else published, or deleted, between our look and our step.
                 Err(error) if is_taken(&error) || is_absent(&error) => self.check()?,
@@ -225,7 +225,7 @@ impl Session {
     fn publish_once(
         &mut self,
         target: &StoragePath,
-        drafts: &[Draft<'_>],
+        next: &[Unnamed<'_>],
     ) -> io::Result<Published> {
         let tree = Arc::clone(&self.tree);
         let there = match present(tree.disk.describe(target))? {
@@ -235,12 +235,12 @@ impl Session {
         match there {
             Some(there) if there.len() == self.size => {
                 tree.disk.sync_path(target)?;
-                tree.disk.sync_files(&files(drafts).collect::<Vec<_>>())?;
+                tree.disk.sync_files(next.iter().map(Unnamed::file))?;
                 let parent = target.parent().ok_or(io::ErrorKind::IsADirectory)?;
                 tree.sync_folder(&parent).map(|()| Published::Existed)
             }
             Some(_) => {
-                self.give_away(drafts)?;
+                self.give_away(next)?;
                 tree.place(target, |folder| {
                     tree.with_temporary(|temporary| {
                         self.lend(temporary)?;
@@ -250,7 +250,7 @@ impl Session {
                 .map(|()| Published::Repaired)
             }
             None => {
-                self.give_away(drafts)?;
+                self.give_away(next)?;
                 tree.place(target, |folder| match self.is_ours()? {
                     true => self.link_new(folder.spot(target)?),
                     false => Err(io::ErrorKind::AlreadyExists.into()),
@@ -283,11 +283,11 @@ impl Session {
         }
     }
 
-    /// Syncs the bytes and drafts, and remembers, before they get a second name, that they are not only ours
-    /// from now on. That needs no sync: no reader outlives a power cut. One more name of theirs says
+    /// Syncs the bytes, and what is named next, and remembers, before they get a second name, that they are
+    /// not only ours from now on. That needs no sync: no reader outlives a power cut. One more name of theirs says
     /// so at the least expense.
-    fn give_away(&mut self, drafts: &[Draft<'_>]) -> io::Result<()> {
-        self.sync_with(drafts)?;
+    fn give_away(&mut self, next: &[Unnamed<'_>]) -> io::Result<()> {
+        self.sync_with(next)?;
         self.published = true;
         let (disk, names) = (&self.tree.disk, &self.names);
         let folder = disk.folder(&names.folder)?;
@@ -323,11 +323,11 @@ impl Session {
         present(disk.unlink(&names.published)).map(drop)
     }
 
-    /// Syncs drafts, and the bytes if they need it.
-    fn sync_with(&mut self, drafts: &[Draft<'_>]) -> io::Result<()> {
+    /// Syncs what is named next, and the bytes if they need it.
+    fn sync_with(&mut self, next: &[Unnamed<'_>]) -> io::Result<()> {
         let data = self.dirty.then_some(&self.data);
-        let synced =
-            self.tree.disk.sync_files(&data.into_iter().chain(files(drafts)).collect::<Vec<_>>());
+        let files = data.into_iter().chain(next.iter().map(Unnamed::file));
+        let synced = self.tree.disk.sync_files(files);
         // What a failed sync left behind is unknown, and a second one would not tell.
         self.failed = self.dirty && synced.is_err();
         synced?;
@@ -376,8 +376,4 @@ impl Session {
     fn is_ours(&self) -> io::Result<bool> {
         is_at(&self.tree.disk, &self.names.data, &self.data)
     }
-}
-
-fn files<'a>(drafts: &'a [Draft<'_>]) -> impl Iterator<Item = &'a Writable> {
-    drafts.iter().map(Draft::file)
 }

@@ -109,7 +109,7 @@ impl Upload for FsUpload {
     }
 
     async fn publish(&mut self, target: &StoragePath) -> Result<Published> {
-        visible(target)?;
+        HIDDEN.check(target)?;
         let target = target.clone();
         self.run(move |session| session.publish(&target, &[])).await
     }
@@ -119,8 +119,8 @@ impl Upload for FsUpload {
         target: &StoragePath,
         puts: Vec<Put>,
     ) -> Result<(Published, Vec<Put>)> {
-        visible(target)?;
-        puts.iter().try_for_each(|put| visible(&put.path))?;
+        HIDDEN.check(target)?;
+        puts.iter().try_for_each(|put| HIDDEN.check(&put.path))?;
         let target = target.clone();
         let published = self.run(move |session| session.publish_with(&target, &puts)).await?;
         Ok((published, Vec::new()))
@@ -128,12 +128,5 @@ impl Upload for FsUpload {
 
     async fn discard(&mut self) -> Result<()> {
         self.run(Session::discard).await
-    }
-}
-
-fn visible(path: &StoragePath) -> Result<()> {
-    match HIDDEN.hides(path) {
-        true => Err(Error::new(ErrorKind::InvalidPath, path)),
-        false => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use wharf_driver::{Driver, ErrorKind, PutMode, Result, StoragePath};
+use wharf_driver::{Driver, ErrorKind, Put, PutMode, Result, StoragePath};
 use wharf_driver_fs::{FsDriver, Options};
 use wharf_testkit::driver_suite::{path, pattern};
 
@@ -110,8 +110,31 @@ async fn what_is_the_drivers_own_is_out_of_reach() {
         assert_eq!(kind(driver.begin_upload(&own, None).await.map(drop)), invalid, "{own}");
         let mut upload = driver.begin_upload(&path("uploads/one"), None).await.unwrap();
         assert_eq!(kind(upload.publish(&own).await), invalid, "{own}");
+        let puts = vec![Put::new(path("first"), "x"), Put::new(own.clone(), "x")];
+        assert_eq!(kind(driver.put_in_order(vec![puts.clone()]).await), invalid, "{own}");
+        assert_eq!(kind(upload.publish_with(&path("blob"), puts).await), invalid, "{own}");
     }
     assert_eq!(names(&driver, "").await, ["content", "uploads"]);
+}
+
+/// What comes before it is there, what comes after it is not, and nothing is left of either.
+#[tokio::test]
+async fn what_cannot_be_named_stops_the_rest() {
+    let root = folder();
+    let driver = open(root.path());
+    put(&driver, "content").await;
+    let steps = |first| [first, "content/below", "after"].map(|at| vec![Put::new(path(at), "x")]);
+    let invalid = Some(ErrorKind::InvalidPath);
+    assert_eq!(kind(driver.put_in_order(steps("before").into()).await), invalid);
+    let mut upload = driver.begin_upload(&path("uploads/one"), None).await.unwrap();
+    upload.append(vec!["x".into()]).await.unwrap();
+    let puts = steps("with").concat();
+    assert_eq!(kind(upload.publish_with(&path("blob"), puts).await), invalid);
+    assert_eq!(driver.get(&path("blob"), 10).await.expect("it is published"), "x");
+    upload.publish(&path("another")).await.expect("the session goes on");
+    let there = ["another", "before", "blob", "content", "uploads", "with"];
+    assert_eq!(names(&driver, "").await, there);
+    assert!(root.path().join(".wharf/tmp").read_dir().unwrap().next().is_none());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //! content is written but through [`Vault::publish`], [`Vault::link`], [`Vault::link_in_order`] and
 //! [`Vault::put_root`].
 
-use std::{iter, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -216,15 +216,15 @@ impl Vault {
     /// next. Bytes that are there already are written again, as by [`Vault::put`].
     pub(crate) async fn put_root(&self, root: Root<'_>, dependencies: &[Digest]) -> Result<()> {
         let Root { digest, bytes, entry, link, tag } = root;
-        let (history, current) = tag.map(|tag| (tag.history, tag.current)).unzip();
-        let bytes = Put::new(live(digest), bytes);
-        let links = |links: Option<StoragePath>| links.map(|link| links::put(link, digest));
-        let steps = vec![
-            iter::once(bytes).chain(entry).collect(),
-            iter::once(links::put(link, digest)).chain(links(history)).collect(),
-            links(current).into_iter().collect(),
-        ];
-        self.driver.put_in_order(steps).await.stored()?;
+        let mut content = vec![Put::new(live(digest), bytes)];
+        content.extend(entry);
+        let mut links = vec![links::put(link, digest)];
+        let mut last = Vec::new();
+        if let Some(TagLinks { history, current }) = tag {
+            links.push(links::put(history, digest));
+            last.push(links::put(current, digest));
+        }
+        self.driver.put_in_order(vec![content, links, last]).await.stored()?;
         // Here the writer will look whether a collection has begun, and rescue what it needs.
         let _ = dependencies;
         Ok(())

@@ -153,7 +153,8 @@ macro_rules! driver_suite {
             );
             $crate::driver_suite_group!(model, $capabilities, $new; a_model_agrees);
             $crate::driver_suite_group!(publishing, $capabilities, $new;
-                content_goes_with_a_publication, published_content_is_there, an_empty_upload_is_published, unsaved_bytes_are_published,
+                published_content_is_there, an_empty_upload_is_published, unsaved_bytes_are_published,
+                content_goes_with_a_publication,
                 what_is_there_stays, damaged_content_is_repaired, one_session_publishes_twice,
                 appending_changes_nothing_published, taking_up_changes_nothing_published,
                 discarding_changes_nothing_published,

@@ -92,10 +92,7 @@ impl Driver for Checked {
     }
 
     async fn put_in_order(&self, steps: Vec<Vec<Put>>) -> Result<()> {
-        for put in steps.iter().flatten() {
-            below_root(&put.path)?;
-            small(&put.path, put.content.len(), self.small)?;
-        }
+        steps.iter().flatten().try_for_each(|put| sound(put, self.small))?;
         self.inner.put_in_order(steps).await
     }
 
@@ -284,10 +281,7 @@ impl Upload for CheckedUpload {
         puts: Vec<Put>,
     ) -> Result<(Published, Vec<Put>)> {
         below_root(target)?;
-        for put in &puts {
-            below_root(&put.path)?;
-            small(&put.path, put.content.len(), self.small)?;
-        }
+        puts.iter().try_for_each(|put| sound(put, self.small))?;
         self.inner.publish_with(target, puts).await
     }
 
@@ -346,6 +340,11 @@ fn checked_each<T>(
         return paths.iter().map(unsound).collect();
     }
     each.into_iter().map(|done| done.and_then(|done| check(folder, done))).collect()
+}
+
+fn sound(put: &Put, limit: u64) -> Result<()> {
+    below_root(&put.path)?;
+    small(&put.path, put.content.len(), limit)
 }
 
 fn small(path: &StoragePath, length: usize, limit: u64) -> Result<()> {

@@ -32,12 +32,8 @@ pub(super) async fn manifest(
     let (descriptor, digest) = (manifest.descriptor(), manifest.digest());
     let _turn = scope.store.turns.keep(&scope.name, &digest).await;
     let subject = view.subject().map(|subject| subject.digest);
-    let (first, others) = match options.tags.split_first() {
-        Some((first, others)) => (Some(first), others),
-        None => (None, &[][..]),
-    };
-    store(scope, tags, &manifest, &view, first).await?;
-    for tag in others {
+    store(scope, tags, &manifest, &view, options.tags.first()).await?;
+    for tag in options.tags.iter().skip(1) {
         tags.point(tag, &digest).await?;
     }
     Ok(Stored { descriptor, subject, tags: options.tags })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
-use wharf_driver::{Driver, ErrorKind, Published, PutMode, PutOutcome, StoragePath, Upload};
+use wharf_driver::{Driver, ErrorKind, Published, Put, PutMode, PutOutcome, StoragePath, Upload};
 
 use super::{Subject, all, append, begin, kind, names, path, pattern, put, resume, whole};
 
@@ -117,6 +117,11 @@ pub async fn folders_come_and_go(subject: Arc<Subject>) {
             let at = format!("busy/folder/{number}-{round}");
             match number {
                 0 => drop(driver.delete_below(&path("busy")).await.expect("it goes")),
+                1 => {
+                    let step = |name: &str| vec![Put::new(path(&format!("{at}/{name}")), "x")];
+                    let stored = driver.put_in_order(vec![step("first"), step("second")]).await;
+                    stored.expect("it is stored");
+                }
                 _ => put(&*driver, &at, "x").await,
             }
         }
