@@ -185,8 +185,8 @@ impl BlobIngester for Blobs {
         self.scope.store.check_writable()?;
         let digest = Digest::sha256(&bytes);
         let size = bytes.len() as u64;
-        self.scope.vault().put(&digest, bytes).await?;
-        self.scope.vault().link(&layout::layer_link(&self.scope.name, &digest), &digest).await?;
+        let link = layout::layer_link(&self.scope.name, &digest);
+        self.scope.vault().put(&digest, bytes, link).await?;
         self.scope.store.recent.note(&digest, &self.scope.name);
         Ok(Descriptor::new(media_type.clone(), digest, size))
     }

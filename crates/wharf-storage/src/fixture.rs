@@ -76,9 +76,8 @@ impl Fixture {
     /// Stores and links a blob.
     pub(crate) async fn blob(&self, content: &'static [u8]) -> Descriptor {
         let digest = Digest::sha256(content);
-        self.scope.vault().put(&digest, Bytes::from_static(content)).await.unwrap();
         let link = layout::layer_link(&self.scope.name, &digest);
-        self.scope.vault().link(&link, &digest).await.unwrap();
+        self.scope.vault().put(&digest, Bytes::from_static(content), link).await.unwrap();
         Descriptor::of(MediaType::octet_stream(), Algorithm::Sha256, content)
     }
 
@@ -119,9 +118,8 @@ impl Fixture {
     /// Writes a manifest as distribution does, without anything of ours.
     pub(crate) async fn foreign(&self, built: &Built) -> Digest {
         let digest = Digest::sha256(&built.bytes);
-        self.scope.vault().put(&digest, built.bytes.clone()).await.unwrap();
         let link = layout::revision_link(&self.scope.name, &digest);
-        self.scope.vault().link(&link, &digest).await.unwrap();
+        self.scope.vault().put(&digest, built.bytes.clone(), link).await.unwrap();
         digest
     }
 

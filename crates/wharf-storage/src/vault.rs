@@ -16,8 +16,7 @@ use wharf_content::ByteRange;
 use wharf_core::{BlobEnumerator, BlobStatter, Error, Page, PageRequest, Result};
 use wharf_digest::{Algorithm, Digest};
 use wharf_driver::{
-    Driver, Metadata, Opened, PresignRequest, Published, Put, PutMode, StoragePath, Unchanged,
-    Upload,
+    Driver, Metadata, Opened, PresignRequest, Published, Put, StoragePath, Unchanged, Upload,
 };
 use wharf_manifest::{Descriptor, MediaType};
 
@@ -164,11 +163,11 @@ impl Vault {
 // === impl Vault: writing ===
 
 impl Vault {
-    /// Stores a small blob, durably. Bytes that are there already are written again: whatever they
-    /// were, they are right and durable afterwards.
-    pub(crate) async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
-        self.driver.put(&live(digest), bytes, PutMode::Overwrite).await.stored()?;
-        Ok(())
+    /// Stores a small blob and links it, each durably before the next. Bytes that are there already are
+    /// written again: whatever they were, they are right and durable afterwards.
+    pub(crate) async fn put(&self, digest: &Digest, bytes: Bytes, link: StoragePath) -> Result<()> {
+        let steps = vec![vec![Put::new(live(digest), bytes)], vec![links::put(link, digest)]];
+        self.driver.put_in_order(steps).await.stored()
     }
 
     /// Begins a blob that goes straight to its place, if the driver has such a way.

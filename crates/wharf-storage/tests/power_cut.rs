@@ -49,6 +49,7 @@ struct Recorder {
 async fn what_was_acknowledged_is_found_after_a_cut_at_every_point() {
     let mut recorder = Recorder::new();
     let first = recorder.push_image("one", "1.0").await;
+    recorder.put_blob("small").await;
     recorder.push_image("two", "1.0").await;
     recorder.delete(&first).await;
     recorder.push_image("one", "1.0").await;
@@ -163,6 +164,14 @@ impl Recorder {
         writer.commit(&digest).await.expect("it is committed");
         self.promise(Promised::Blob(digest));
         format!(r#"{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size}}}"#)
+    }
+
+    /// Stores a small blob in one call.
+    async fn put_blob(&mut self, content: &'static str) {
+        let blobs = self.repository.blobs();
+        let stored = blobs.put(&MediaType::octet_stream(), content.into()).await;
+        let digest = stored.expect("it is stored").digest;
+        self.promise(Promised::Blob(digest));
     }
 
     async fn delete(&mut self, manifest: &Digest) {

@@ -126,7 +126,8 @@ async fn a_blob_counts_only_with_link_and_data() {
     assert_eq!(missing(fixture.put(&image.build(), &[]).await), [layer]);
 
     let other = Fixture::new();
-    other.scope.vault().put(&layer, Bytes::from_static(b"layer")).await.unwrap();
+    other.blob(b"layer").await;
+    other.scope.vault().unlink(&layout::layer_link(&other.scope.name, &layer)).await.unwrap();
     other.blob(b"{}").await;
     assert_eq!(missing(other.put(&image.build(), &[]).await), [layer]);
 }
@@ -342,8 +343,8 @@ async fn a_manifest_that_is_linked_as_a_blob_is_found_until_it_is_deleted() {
     let fixture = Fixture::new();
     let built = fixture.image(b"layer").await.build();
     let digest = Digest::sha256(&built.bytes);
-    fixture.scope.vault().put(&digest, built.bytes.clone()).await.unwrap();
-    fixture.write(&format!("_layers/sha256/{}/link", digest.encoded()), digest.to_string()).await;
+    let link = layout::layer_link(&fixture.scope.name, &digest);
+    fixture.scope.vault().put(&digest, built.bytes.clone(), link).await.unwrap();
     fixture.write("_manifests/tags/old/current/link", digest.to_string()).await;
     assert_eq!(fixture.get(tag("old")).await.unwrap().bytes(), &built.bytes);
     assert!(is_unknown(fixture.get(Digest::sha256(b"layer")).await));
