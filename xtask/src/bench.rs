@@ -5,13 +5,14 @@
 //! together. See `works` for what is measured.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bucket::Bucket;
 use peers::Peer;
 use report::Report;
 use rounds::{Bench, Length};
+use tempfile::TempDir;
 use works::{WORKS, Work};
 
 use crate::workspace::{self, Workspace};
@@ -90,8 +91,9 @@ pub(crate) struct Args {
     /// With --collect, how many blobs the store has; it takes 11 kB of memory or disk for each
     #[arg(long, value_name = "COUNT", requires = "collect")]
     blobs: Option<u64>,
-    /// With --collect, where the stores are; those that are there (many, full) are used, and all are kept
-    #[arg(long, value_name = "PATH", requires = "collect")]
+    /// A folder that is there, on the file system to measure on; with --collect, the stores in it (many, full)
+    /// are used, or made, and kept [default: target/bench]
+    #[arg(long, value_name = "PATH")]
     folder: Option<PathBuf>,
     /// Write docs/benchmarks.md and its charts (with s3, docs/benchmarks-s3.md; with --hostile,
     /// docs/benchmarks-hostile.md; with --observed, docs/benchmarks-observed.md; with --collect,
@@ -135,8 +137,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             absent.push((peer.name, "keeps its content otherwise".to_owned()));
         }
     }
-    let folder = tempfile::tempdir_in(&target)?;
-    abort::clean_up_on_signal(folder.path())?;
+    let folder = args.temporary(&target)?;
     let works: Vec<&Work> = WORKS.iter().filter(|work| args.wants(work)).collect();
     let length = args.length((5, 1.2))?;
     let machine = machine::Machine::look(folder.path())?;
@@ -184,6 +185,14 @@ impl Args {
         let (rounds, seconds) = if self.quick { (1, 0.3) } else { usual };
         let duration = Duration::try_from_secs_f64(self.seconds.unwrap_or(seconds))?;
         Ok(Length { rounds: self.rounds.unwrap_or(rounds).max(1), duration })
+    }
+
+    /// A folder for the stores, which is gone afterwards, also when the run is interrupted.
+    fn temporary(&self, target: &Path) -> Outcome<TempDir> {
+        let parent = self.folder.as_deref().unwrap_or(target);
+        let made = tempfile::tempdir_in(parent)?;
+        abort::clean_up_on_signal(made.path())?;
+        Ok(made)
     }
 
     fn wants(&self, work: &Work) -> bool {

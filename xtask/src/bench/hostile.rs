@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::machine::Machine;
 use super::peers::{self, answered};
 use super::wire::Target;
-use super::{Args, abort, processes};
+use super::{Args, processes};
 use crate::process::Background;
 use crate::workspace::Workspace;
 use crate::{Outcome, files, process};
@@ -108,8 +108,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     let target = workspace.target("bench")?;
     let program = peers::ours(args.server.as_deref(), &workspace)?;
     raise_files();
-    let folder = tempfile::tempdir_in(&target)?;
-    abort::clean_up_on_signal(folder.path())?;
+    let folder = args.temporary(&target)?;
     let seconds = args.seconds.unwrap_or(if args.quick { 10.0 } else { 300.0 });
     let machine = Machine::look(folder.path())?;
     let mut report = Report { machine, seconds, parts: Vec::new(), attacks: Vec::new() };

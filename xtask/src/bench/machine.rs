@@ -90,19 +90,37 @@ pub(crate) fn room(folder: &Path) -> Outcome<u64> {
 fn disk(folder: &Path) -> Outcome<String> {
     let device = std::fs::metadata(folder)?.dev();
     let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xf_ff00));
-    let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let number = format!("{major}:{minor}");
+    let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mount = mounts.lines().find(|line| line.split_whitespace().nth(2) == Some(&*number));
     let system = mount.and_then(|line| line.split_once(" - ")?.1.split_whitespace().next());
-    let queue = ["queue", "../queue"].into_iter().find_map(|queue| {
-        read_to_string(format!("/sys/dev/block/{number}/{queue}/rotational")).ok()
-    });
-    let kind = match queue.as_deref().map(str::trim) {
+    let system = system.unwrap_or("an unknown file system");
+    Ok(format!("{system}{} on {}", journal(&number), kind(&number)))
+}
+
+/// Whether ext4 keeps a journal: without one, it looks on each new file for those that were removed shortly
+/// before. Nothing is said of other file systems.
+fn journal(number: &str) -> &'static str {
+    let name = std::fs::read_link(format!("/sys/dev/block/{number}")).unwrap_or_default();
+    let name = name.file_name().unwrap_or_default();
+    match read_to_string(Path::new("/sys/fs/ext4").join(name).join("journal_task")) {
+        Ok(task) if task.trim() == "<none>" => " without a journal",
+        Ok(_) => " with a journal",
+        Err(_) => "",
+    }
+}
+
+fn kind(number: &str) -> &'static str {
+    let device = format!("/sys/dev/block/{number}");
+    if Path::new(&device).join("loop").exists() {
+        return "a file as a disk (loop)";
+    }
+    let read = |queue| read_to_string(format!("{device}/{queue}/rotational")).ok();
+    match ["queue", "../queue"].into_iter().find_map(read).as_deref().map(str::trim) {
         Some("0") => "a disk without rotation",
         Some("1") => "a rotating or virtual disk",
         _ => "an unknown disk",
-    };
-    Ok(format!("{} on {kind}", system.unwrap_or("an unknown file system")))
+    }
 }
 
 fn hash() -> f64 {

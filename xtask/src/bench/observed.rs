@@ -16,7 +16,7 @@ use super::peers::{self, Peer};
 use super::report::{Report, Section};
 use super::rounds::Bench;
 use super::works::{WORKS, Work};
-use super::{Args, abort, page, table};
+use super::{Args, page, table};
 use crate::workspace::Workspace;
 use crate::{Outcome, files};
 
@@ -57,8 +57,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         Peer::ours(OBSERVED, &program, Some(Observed { endpoint, pulls: false }))?,
         Peer::ours(PULLS, &program, Some(Observed { endpoint, pulls: true }))?,
     ];
-    let folder = tempfile::tempdir_in(&target)?;
-    abort::clean_up_on_signal(folder.path())?;
+    let folder = args.temporary(&target)?;
     let is_usual = |work: &&Work| match args.works.is_empty() {
         true => USUAL.contains(&work.name.as_str()),
         false => args.works.iter().any(|word| work.is_called(word)),
