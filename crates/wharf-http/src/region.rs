@@ -71,8 +71,9 @@ impl ReadBudget {
     pub const SMALLEST: u64 = 16 << 10;
     /// The largest piece.
     pub const LARGEST: u64 = 512 << 10;
-    /// The largest piece that is read by whoever sends it, while others wait for their turn.
-    const AT_ONCE: u64 = 128 << 10;
+    /// The largest piece that is read by whoever sends it, while others wait for their turn. As much goes into
+    /// a connection at once: what is read ahead of that would have left the cache of the processor.
+    const AT_ONCE: u64 = 64 << 10;
 
     /// A budget of so many bytes.
     pub fn new(total: u64) -> Arc<Self> {
