@@ -44,6 +44,9 @@ const HOST: &str = "registry.example.test";
 const INSTALL_LIMIT: Duration = Duration::from_secs(10 * 60);
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What a server may need that is refused once: it waits a minute before it asks again.
+const CERTIFICATE_LIMIT: Duration = Duration::from_secs(3 * 60);
+
 /// Does it by both proofs.
 pub(crate) fn run(args: &Args) -> Outcome {
     let workspace = Workspace::load()?;
@@ -96,7 +99,8 @@ fn certify(pebble: &Path, binary: &Path, over_http: bool) -> Outcome {
     let server = Server::start(binary, &config)?;
     let root = pebble.root()?;
     let serves = || ask(&root, server.address()).is_ok();
-    process::wait_until("the server has its certificate", LIMIT, serves)?;
+    let waited = process::wait_until("the server has its certificate", CERTIFICATE_LIMIT, serves);
+    waited.map_err(|error| format!("{error}; the end of its log:\n{}", server.log()))?;
     server.kill()?;
     // It is there at once the next time, without the authority.
     drop(pebble);

@@ -38,3 +38,21 @@ pub enum Error {
     #[error("what the authority gave cannot be used: {0}")]
     Unusable(wharf_tls::Error),
 }
+
+/// By this an authority asks for the same once more (RFC 8555, 6.5).
+const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
+
+// === impl Error ===
+
+impl Error {
+    /// Whether the authority has said no, which it counts: whoever is refused too often is locked out.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::NoChallenge { .. } => true,
+            Self::Authority(instant_acme::Error::Api(problem)) => {
+                problem.r#type.as_deref() != Some(BAD_NONCE)
+            }
+            _ => false,
+        }
+    }
+}

@@ -44,9 +44,11 @@ pub struct Options {
 /// How often is looked whether the certificate has to be renewed.
 const LOOK: Duration = Duration::from_secs(3600);
 
-/// When to try again after a failure: at first, and at last. Authorities count failures.
-const SOON: Duration = Duration::from_secs(60);
-const LATE: Duration = Duration::from_secs(4 * 3600);
+/// When to try again after the first failure: of the way to the authority, or of what it refused. Each
+/// further one doubles that.
+const SOON: Duration = Duration::from_secs(5);
+const WITH_CARE: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_secs(4 * 3600);
 
 // === impl Manager ===
 
@@ -77,7 +79,7 @@ impl Manager {
         if let Some(answers) = self.answers.take() {
             serving.spawn(answers.serve());
         }
-        let mut pause = SOON;
+        let mut failures = 0;
         loop {
             if !self.is_due(&acceptor) {
                 sleep(LOOK).await;
@@ -86,15 +88,16 @@ impl Manager {
             match self.renew(&acceptor, given.as_ref()).await {
                 Ok(()) => {
                     tracing::info!(hosts = ?self.options.hosts, "a certificate was issued");
-                    pause = SOON;
+                    failures = 0;
                 }
                 Err(error) => {
+                    let pause = pause(&error, failures);
                     tracing::error!(
                         "no certificate, next attempt in {} s: {error}",
                         pause.as_secs()
                     );
                     sleep(pause).await;
-                    pause = (pause * 2).min(LATE);
+                    failures += 1;
                 }
             }
         }
@@ -137,5 +140,39 @@ impl Manager {
         let (account, credentials) = builder().create(&new, directory.clone(), None).await?;
         self.folder.keep_account(directory, &credentials)?;
         Ok(account)
+    }
+}
+
+/// How long to wait after a failure, with so many in a row before it.
+fn pause(error: &Error, failures: u32) -> Duration {
+    let first = if error.is_refusal() { WITH_CARE } else { SOON };
+    first.saturating_mul(2_u32.saturating_pow(failures)).min(LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use instant_acme::Problem;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_refused_is_repeated_with_care() {
+        let said = |kind: &str| {
+            let text = format!(r#"{{"type": "urn:ietf:params:acme:error:{kind}"}}"#);
+            let problem: Problem = serde_json::from_str(&text).unwrap();
+            Error::Authority(instant_acme::Error::Api(problem))
+        };
+        let unheard = || Error::Authority(instant_acme::Error::Timeout(None));
+        let cases = [
+            (unheard(), 0, 5),
+            (unheard(), 1, 10),
+            (said("badNonce"), 0, 5),
+            (said("rateLimited"), 0, 60),
+            (Error::Refused("no".to_owned()), 3, 480),
+            (Error::Refused("no".to_owned()), 40, 4 * 3600),
+        ];
+        for (error, failures, seconds) in cases {
+            assert_eq!(pause(&error, failures).as_secs(), seconds, "{error}, {failures} before");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! A registry program under test: started, killed, started again.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{self, BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +16,15 @@ use std::{
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    log: Arc<Log>,
 }
+
+/// The last lines that it wrote.
+#[derive(Default)]
+struct Log(Mutex<VecDeque<String>>);
+
+/// How many those are.
+const LOG_LINES: usize = 50;
 
 // === impl Server ===
 
@@ -36,22 +45,31 @@ impl Server {
             .spawn()?;
         let stderr = child.stderr.take().expect("stderr is piped");
         let (found, address) = mpsc::channel();
+        let log = Arc::new(Log::default());
+        let written = Arc::clone(&log);
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 if let Some(address) = listening(&line) {
                     // The receiver is gone if this was not the first such line.
                     found.send(address).ok();
                 }
+                written.push(line);
             }
         });
         match address.recv_timeout(Duration::from_secs(30)) {
-            Ok(address) => Ok(Self { child, address }),
+            Ok(address) => Ok(Self { child, address, log }),
             Err(_) => {
                 child.kill()?;
                 child.wait()?;
-                Err(io::Error::other("the server did not say where it listens"))
+                let said = log.text();
+                Err(io::Error::other(format!("the server did not say where it listens:\n{said}")))
             }
         }
+    }
+
+    /// The last 50 lines that it wrote to stderr.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 
     /// Where it listens.
@@ -89,6 +107,23 @@ impl Drop for Server {
         // It may have ended by itself.
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+// === impl Log ===
+
+impl Log {
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LOG_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn text(&self) -> String {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.make_contiguous().join("\n")
     }
 }
 
